@@ -1,0 +1,72 @@
+"""Sample a velocity.onnx written by fmtool, with onnxruntime and numpy only.
+
+    python3 sample.py model.onnx ROWS [STEPS [SEED [LABEL]]] > samples.csv
+
+The same seed gives the same samples as `fmtool sample model.onnx -n ROWS --steps STEPS --seed SEED --class LABEL`.
+"""
+import os
+import sys
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime 1.29 and later report usage unless told not to
+import numpy as np
+import onnxruntime
+
+ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+
+
+def threefry(key, counter):
+    """Threefry-2x32 with 20 rounds: two uint32 words for a key and a counter of two uint32 words each."""
+    k0, k1, x0, x1 = (np.asarray(w, np.uint32) for w in (*key, *counter))
+    keys = (k0, k1, k0 ^ k1 ^ np.uint32(0x1BD11BDA))
+    with np.errstate(over="ignore"):
+        x0, x1 = x0 + k0, x1 + k1
+        for i in range(5):
+            for r in ROTATIONS[i % 2]:
+                x0 = x0 + x1
+                x1 = (x1 << np.uint32(r) | x1 >> np.uint32(32 - r)) ^ x0
+            x0, x1 = x0 + keys[(i + 1) % 3], x1 + keys[(i + 2) % 3] + np.uint32(i + 1)
+    return x0, x1
+
+
+def noise(seed, rows, dim, first=0):
+    """Standard normal float32 [rows, dim]: row n depends on the seed and on first + n alone."""
+    key = (seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF)
+    row = np.arange(first, first + rows, dtype=np.uint64)[:, None]
+    high = (row >> np.uint64(32)).astype(np.uint32)
+    far = threefry(key, (high, np.full_like(high, 0xFFFFFFFE)))
+    key = tuple(np.where(high == 0, np.uint32(k), f) for k, f in zip(key, far))
+    pair = np.arange((dim + 1) // 2, dtype=np.uint32)[None, :]
+    w0, w1 = threefry(key, ((row & np.uint64(0xFFFFFFFF)).astype(np.uint32), pair))
+    scale = np.float32(2**-24)
+    u = ((w0 >> np.uint32(8)) + np.uint32(1)).astype(np.float32) * scale
+    theta = np.float32(2 * np.pi) * ((w1 >> np.uint32(8)).astype(np.float32) * scale)
+    radius = np.sqrt(np.float32(-2) * np.log(u))
+    return np.stack([radius * np.cos(theta), radius * np.sin(theta)], -1).reshape(rows, -1)[:, :dim]
+
+
+def decode(x, meta):
+    """From model space to data units: x * scale + mean, one pair for all numbers or one for each column."""
+    mean, scale = (np.array(meta[f"io.fmtool.normaliser.{key}"].split(), np.float32) for key in ("mean", "scale"))
+    return x * scale + mean
+
+
+def sample(path, rows, steps=100, seed=0, label=None, first=0):
+    """Euler steps x <- x + h u(x, t) at t = 0, h, ..., 1 - h with h = 1/steps; returns float32 [rows, D] in data units."""
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    meta = session.get_modelmeta().custom_metadata_map
+    shape = [int(d) for d in session.get_inputs()[0].shape[1:]]
+    x = noise(seed, rows, int(np.prod(shape)), first).reshape(rows, *shape)
+    feed = {}
+    if "y" in [i.name for i in session.get_inputs()]:
+        null = int(meta["io.fmtool.condition.classes"])
+        feed["y"] = np.full(rows, null if label is None else label, np.int64)
+    for k in range(steps):
+        t = np.full((1, 1), k / steps, np.float32)
+        (u,) = session.run(["velocity"], {"x": x, "t": t, **feed})
+        x = x + np.float32(1 / steps) * u
+    return decode(x.reshape(rows, -1), meta)
+
+
+if __name__ == "__main__":
+    path, counts = sys.argv[1], [int(a) for a in sys.argv[2:]]
+    np.savetxt(sys.stdout, sample(path, *counts), fmt="%.9g", delimiter=",")
