@@ -15,14 +15,18 @@ type Builder struct {
 	g     *Graph
 	outer *Builder // of a subgraph's builder
 	scope []string
-	names map[string]int // how often each base name was used
-	seen  map[*Value]*Value
+	names map[string]int    // how often each base name was used
+	own   map[*Value]bool   // the values this graph defines
+	seen  map[*Value]*Value // captures by outer value
 	err   error
+
+	flat bool                            // replace calls of functions by their nodes
+	elem func(tensor.DType) tensor.DType // replacement of element types in copies
 }
 
 // NewBuilder starts an empty graph.
 func NewBuilder(name string) *Builder {
-	return &Builder{g: &Graph{Name: name}, names: map[string]int{}, seen: map[*Value]*Value{}}
+	return &Builder{g: &Graph{Name: name}, names: map[string]int{}, own: map[*Value]bool{}, seen: map[*Value]*Value{}}
 }
 
 // Err is the first error.
@@ -58,6 +62,15 @@ func (b *Builder) Input(name string, d tensor.DType, dims ...Dim) *Value {
 		return b.Fail(fmt.Errorf("graph: %q names two values", name))
 	}
 	b.g.Inputs = append(b.g.Inputs, v)
+	b.own[v] = true
+	return v
+}
+
+// SubInput adds an input of a subgraph, under a name made unique; the caller of the body gives it by position.
+func (b *Builder) SubInput(name string, t Type) *Value {
+	v := &Value{Name: b.unique(name), Kind: Input, Type: t}
+	b.g.Inputs = append(b.g.Inputs, v)
+	b.own[v] = true
 	return v
 }
 
@@ -74,6 +87,7 @@ func (b *Builder) Param(name string, initial tensor.Tensor) *Value {
 	}
 	v := &Value{Name: name, Kind: Param, Type: TypeOf(initial), Data: initial}
 	b.g.Params = append(b.g.Params, v)
+	b.own[v] = true
 	return v
 }
 
@@ -84,6 +98,7 @@ func (b *Builder) Const(t tensor.Tensor) *Value { return b.NamedConst("const", t
 func (b *Builder) NamedConst(name string, t tensor.Tensor) *Value {
 	v := &Value{Name: b.unique(b.Path(name)), Kind: Constant, Type: TypeOf(t), Data: t, Ints: smallInts(t)}
 	b.g.Constants = append(b.g.Constants, v)
+	b.own[v] = true
 	return v
 }
 
@@ -113,19 +128,27 @@ func (b *Builder) OpN(op string, attrs Attrs, n int, in ...*Value) []*Value {
 
 // Call applies a function of the graph.
 func (b *Builder) Call(f *Function, in ...*Value) []*Value {
-	known := false
-	for _, have := range b.main().g.Functions {
-		known = known || have == f
-	}
-	if !known {
-		b.main().g.Functions = append(b.main().g.Functions, f)
-	}
+	b.addFunction(f)
 	return b.add(&Node{Op: f.Name, Domain: f.Domain, In: in}, len(f.Body.Outputs))
+}
+
+func (b *Builder) addFunction(f *Function) {
+	g := b.main().g
+	switch have := g.Function(f.Domain, f.Name); have {
+	case nil:
+		g.Functions = append(g.Functions, f)
+	case f:
+	default:
+		b.Fail(fmt.Errorf("graph: two functions %s of domain %s", f.Name, f.Domain))
+	}
 }
 
 // add completes a node: checks it, infers its outputs' types and appends it.
 func (b *Builder) add(n *Node, outputs int) []*Value {
-	n.Name = b.unique(b.Path(strings.ToLower(n.Op)))
+	if n.Name == "" {
+		n.Name = strings.ToLower(n.Op)
+	}
+	n.Name = b.unique(b.Path(n.Name))
 	n.Out = make([]*Value, outputs)
 	for i := range n.Out {
 		name := n.Name
@@ -147,6 +170,9 @@ func (b *Builder) add(n *Node, outputs int) []*Value {
 		return n.Out
 	}
 	b.g.Nodes = append(b.g.Nodes, n)
+	for _, v := range n.Out {
+		b.own[v] = true
+	}
 	return n.Out
 }
 
@@ -164,7 +190,7 @@ func (b *Builder) Sub(name string, build func(sub *Builder)) *Graph {
 
 // local returns v as this graph sees it: itself, or the capture of an outer value.
 func (b *Builder) local(v *Value) *Value {
-	if b.outer == nil || b.owns(v) {
+	if b.outer == nil || b.own[v] {
 		return v
 	}
 	if in := b.seen[v]; in != nil {
@@ -173,41 +199,9 @@ func (b *Builder) local(v *Value) *Value {
 	outer := b.outer.local(v)
 	in := &Value{Name: outer.Name, Kind: Captured, Type: outer.Type, Data: outer.constant(), Ints: outer.Ints}
 	b.g.Captures = append(b.g.Captures, Capture{outer, in})
+	b.own[in] = true
 	b.seen[v] = in
 	return in
-}
-
-func (b *Builder) owns(v *Value) bool {
-	switch v.Kind {
-	case Input:
-		return contains(b.g.Inputs, v)
-	case Param:
-		return contains(b.g.Params, v)
-	case Constant:
-		return contains(b.g.Constants, v)
-	case Captured:
-		for _, c := range b.g.Captures {
-			if c.Inner == v {
-				return true
-			}
-		}
-		return false
-	}
-	for _, n := range b.g.Nodes {
-		if n == v.Node {
-			return true
-		}
-	}
-	return false
-}
-
-func contains(list []*Value, v *Value) bool {
-	for _, have := range list {
-		if have == v {
-			return true
-		}
-	}
-	return false
 }
 
 // Output lets v leave as name.

@@ -8,29 +8,161 @@ import (
 
 // InferNode checks a node against its operator's row and sets its outputs' types. Function calls are resolved in g, the main graph.
 func (g *Graph) InferNode(n *Node) error {
-	if n.Domain != "" {
-		return g.inferCall(n)
+	in := make([]Known, len(n.In))
+	for i, v := range n.In {
+		if v != nil {
+			in[i] = Known{v.Type, v.constant(), v.Ints}
+		}
 	}
-	op, err := Lookup(n.Op)
+	out, err := g.infer(n, in)
 	if err != nil {
 		return err
 	}
-	if err := op.check(n); err != nil {
-		return err
-	}
-	in := Inference{Node: n, In: make([]Known, len(n.In)), Out: make([]Known, len(n.Out))}
-	for i, v := range n.In {
-		if v != nil {
-			in.In[i] = Known{v.Type, v.constant(), v.Ints}
-		}
-	}
-	if err := op.Infer(&in); err != nil {
-		return fmt.Errorf("graph: %s: %w", n.Op, err)
-	}
 	for i, v := range n.Out {
-		v.Type, v.Ints = in.Out[i].Type, in.Out[i].Ints
+		v.Type, v.Ints = out[i].Type, out[i].Ints
 	}
 	return nil
+}
+
+func (g *Graph) infer(n *Node, in []Known) ([]Known, error) {
+	if n.Domain == "" {
+		return Infer(n, in)
+	}
+	f := g.Function(n.Domain, n.Op)
+	if f == nil {
+		return nil, fmt.Errorf("graph: %s: no function %s of domain %s", n.Name, n.Op, n.Domain)
+	}
+	return f.infer(g, in, len(n.Out))
+}
+
+// Infer applies the shape rule of an operator node to what is known of its inputs. With every number known, as an engine knows them during
+// a run, the shapes of all operators are exact.
+func Infer(n *Node, in []Known) ([]Known, error) {
+	op, err := Lookup(n.Op)
+	if err != nil {
+		return nil, err
+	}
+	if err := op.check(n); err != nil {
+		return nil, err
+	}
+	for i, k := range in {
+		if k.Ints == nil {
+			in[i].Ints = smallInts(k.Data)
+		}
+	}
+	c := Inference{Node: n, In: in, Out: make([]Known, len(n.Out))}
+	if err := op.Infer(&c); err != nil {
+		return nil, fmt.Errorf("graph: %s: %w", n.Op, err)
+	}
+	return c.Out, nil
+}
+
+// check compares a node with the operator's arity and attributes.
+func (op *Op) check(n *Node) error {
+	for len(n.In) > op.MinIn && n.In[len(n.In)-1] == nil {
+		n.In = n.In[:len(n.In)-1] // a trailing omitted input is none
+	}
+	if len(n.In) < op.MinIn || op.MaxIn >= 0 && len(n.In) > op.MaxIn {
+		return fmt.Errorf("graph: %s: %d inputs, want %s", n.Op, len(n.In), span(op.MinIn, op.MaxIn))
+	}
+	for i := range op.MinIn {
+		if n.In[i] == nil && n.Op != "Loop" { // Loop's trip count and condition may be absent
+			return fmt.Errorf("graph: %s: input %d is missing", n.Op, i)
+		}
+	}
+	if len(n.Out) < op.MinOut || op.MaxOut >= 0 && len(n.Out) > op.MaxOut {
+		return fmt.Errorf("graph: %s: %d outputs, want %s", n.Op, len(n.Out), span(op.MinOut, op.MaxOut))
+	}
+	for name, v := range n.Attrs {
+		kind, ok := op.Attrs[name]
+		if !ok {
+			return fmt.Errorf("graph: %s has no attribute %q", n.Op, name)
+		}
+		if have, ok := kindOf(v); !ok || have != kind {
+			return fmt.Errorf("graph: %s: attribute %s holds a %T", n.Op, name, v)
+		}
+	}
+	return nil
+}
+
+func span(lo, hi int) string {
+	switch {
+	case hi < 0:
+		return fmt.Sprintf("at least %d", lo)
+	case lo == hi:
+		return fmt.Sprint(lo)
+	}
+	return fmt.Sprintf("%d to %d", lo, hi)
+}
+
+func kindOf(v any) (AttrKind, bool) {
+	switch v.(type) {
+	case int64:
+		return IntAttr, true
+	case float32:
+		return FloatAttr, true
+	case string:
+		return StringAttr, true
+	case tensor.Tensor:
+		return TensorAttr, true
+	case *Graph:
+		return GraphAttr, true
+	case []int64:
+		return IntsAttr, true
+	case []float32:
+		return FloatsAttr, true
+	case []string:
+		return StringsAttr, true
+	}
+	return 0, false
+}
+
+// Function returns the function op of domain, nil if there is none.
+func (g *Graph) Function(domain, op string) *Function {
+	for _, f := range g.Functions {
+		if f.Domain == domain && f.Name == op {
+			return f
+		}
+	}
+	return nil
+}
+
+// infer runs the shape rules through the body with the inputs of one call.
+func (f *Function) infer(g *Graph, in []Known, outputs int) ([]Known, error) {
+	if len(in) != len(f.Body.Inputs) || outputs > len(f.Body.Outputs) {
+		return nil, fmt.Errorf("graph: function %s takes %d and gives %d, called with %d for %d", f.Name, len(f.Body.Inputs), len(f.Body.Outputs), len(in), outputs)
+	}
+	known := map[*Value]Known{}
+	for i, v := range f.Body.Inputs {
+		known[v] = in[i]
+	}
+	look := func(v *Value) Known {
+		if v == nil {
+			return Known{}
+		}
+		if k, ok := known[v]; ok {
+			return k
+		}
+		return Known{v.Type, v.constant(), v.Ints}
+	}
+	for _, n := range f.Body.Nodes {
+		args := make([]Known, len(n.In))
+		for i, v := range n.In {
+			args[i] = look(v)
+		}
+		out, err := g.infer(n, args)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", f.Name, err)
+		}
+		for i, v := range n.Out {
+			known[v] = out[i]
+		}
+	}
+	out := make([]Known, outputs)
+	for i := range out {
+		out[i] = look(f.Body.Outputs[i].Value)
+	}
+	return out, nil
 }
 
 // constant is the value's numbers if no run can change them.

@@ -1,0 +1,686 @@
+package graph
+
+import (
+	"fmt"
+
+	"fmtool/models/tensor"
+)
+
+func init() {
+	one := func(name string, minIn, maxIn int, attrs map[string]AttrKind, infer func(*Inference) error) {
+		register(&Op{Name: name, MinIn: minIn, MaxIn: maxIn, MinOut: 1, MaxOut: 1, Attrs: attrs, Infer: infer})
+	}
+	axis := map[string]AttrKind{"axis": IntAttr}
+	one("Constant", 0, 0, map[string]AttrKind{"value": TensorAttr}, inferConstant)
+	one("ConstantOfShape", 1, 1, map[string]AttrKind{"value": TensorAttr}, inferConstantOfShape)
+	one("Shape", 1, 1, map[string]AttrKind{"start": IntAttr, "end": IntAttr}, inferShape)
+	one("Range", 3, 3, nil, inferRange)
+	one("Reshape", 2, 2, map[string]AttrKind{"allowzero": IntAttr}, inferReshape)
+	one("Flatten", 1, 1, axis, inferFlatten)
+	one("Transpose", 1, 1, map[string]AttrKind{"perm": IntsAttr}, inferTranspose)
+	one("Concat", 1, -1, axis, inferConcat)
+	one("Slice", 3, 5, nil, inferSlice)
+	one("Gather", 2, 2, axis, inferGather)
+	one("ScatterElements", 3, 3, map[string]AttrKind{"axis": IntAttr, "reduction": StringAttr}, inferScatter)
+	one("OneHot", 3, 3, axis, inferOneHot)
+	one("Expand", 2, 2, nil, inferExpand)
+	one("Squeeze", 1, 2, nil, inferSqueeze)
+	one("Unsqueeze", 2, 2, nil, inferUnsqueeze)
+	register(&Op{Name: "Split", MinIn: 1, MaxIn: 2, MinOut: 1, MaxOut: -1,
+		Attrs: map[string]AttrKind{"axis": IntAttr, "num_outputs": IntAttr}, Infer: inferSplit})
+}
+
+// Axis returns axis counted from the front; an error if the rank has none such.
+func Axis(axis, rank int) (int, error) {
+	if axis < -rank || axis >= rank {
+		return 0, fmt.Errorf("axis %d of rank %d", axis, rank)
+	}
+	return (axis + rank) % rank, nil
+}
+
+func inferConstant(c *Inference) error {
+	t := c.Node.Tensor("value")
+	if t.IsZero() {
+		return fmt.Errorf("attribute value is missing")
+	}
+	c.Out[0] = Known{TypeOf(t), t, smallInts(t)}
+	return nil
+}
+
+// shapeFrom reads a shape held by an int64 vector as far as it is known; -1 stands for an unknown length.
+func shapeFrom(k Known) (Shape, error) {
+	if k.DType != tensor.Int64 || k.Shape != nil && len(k.Shape) != 1 {
+		return nil, fmt.Errorf("a shape is an int64 vector, not %v", k.Type)
+	}
+	if k.Ints != nil {
+		return append(Shape{}, k.Ints...), nil
+	}
+	if k.Shape == nil {
+		return nil, nil
+	}
+	n, ok := k.Shape[0].Fixed()
+	if !ok {
+		return nil, nil
+	}
+	s := make(Shape, n)
+	for i := range s {
+		s[i] = Unknown
+	}
+	return s, nil
+}
+
+func inferConstantOfShape(c *Inference) error {
+	s, err := shapeFrom(c.In[0])
+	if err != nil {
+		return err
+	}
+	for _, d := range s {
+		if n, ok := d.Fixed(); ok && n < 0 {
+			return fmt.Errorf("shape %v has a negative length", s)
+		}
+	}
+	v := c.Node.Tensor("value")
+	if v.IsZero() {
+		v = tensor.New(tensor.Float32, 1)
+	}
+	if v.Len() != 1 {
+		return fmt.Errorf("value %v: want one element", v)
+	}
+	c.Out[0].Type = Type{v.DType(), s}
+	if v.DType() == tensor.Int64 && len(s) == 1 {
+		if n, ok := s[0].Fixed(); ok && n <= 64 {
+			c.Out[0].Ints = make([]Dim, n)
+			for i := range c.Out[0].Ints {
+				c.Out[0].Ints[i] = Fix(int(v.Int64()[0]))
+			}
+		}
+	}
+	return nil
+}
+
+func inferShape(c *Inference) error {
+	s := c.In[0].Shape
+	c.Out[0].Type = Type{tensor.Int64, Shape{Unknown}}
+	if s == nil {
+		return nil
+	}
+	clamp := func(i int) int {
+		if i < 0 {
+			i += len(s)
+		}
+		return min(max(i, 0), len(s))
+	}
+	from, to := clamp(c.Node.Int("start", 0)), clamp(c.Node.Int("end", len(s)))
+	part := s[from:max(from, to)]
+	c.Out[0].Shape = Shape{Fix(len(part))}
+	c.Out[0].Ints = append([]Dim{}, part...)
+	return nil
+}
+
+// inferRange needs the numbers to know the length, ⌈(limit − start)/delta⌉.
+func inferRange(c *Inference) error {
+	t := c.In[0].DType
+	for _, in := range c.In {
+		if in.DType != t || len(in.Shape) != 0 {
+			return fmt.Errorf("%v, %v, %v: want three scalars of one type", c.In[0].Type, c.In[1].Type, c.In[2].Type)
+		}
+	}
+	c.Out[0].Type = Type{t, Shape{Unknown}}
+	var v [3]float64
+	for i, in := range c.In {
+		switch {
+		case !in.Data.IsZero():
+			v[i] = in.Data.Convert(tensor.Float64).Float64()[0]
+		case len(in.Ints) == 1 && in.Ints[0].Times == 0:
+			v[i] = float64(in.Ints[0].Plus)
+		default:
+			if i == 1 && len(in.Ints) == 1 && c.In[0].Ints != nil && c.In[2].Ints != nil && c.In[0].Ints[0].Is(0) && c.In[2].Ints[0].Is(1) {
+				c.Out[0].Shape = Shape{in.Ints[0]} // 0, 1, …, n−1 for a named n
+			}
+			return nil
+		}
+	}
+	if v[2] == 0 {
+		return fmt.Errorf("delta is 0")
+	}
+	n := (v[1] - v[0]) / v[2]
+	length := int(n)
+	if float64(length) < n {
+		length++
+	}
+	c.Out[0].Shape = Shape{Fix(max(length, 0))}
+	return nil
+}
+
+func inferReshape(c *Inference) error {
+	from := c.In[0].Shape
+	s, err := shapeFrom(c.In[1])
+	c.Out[0].Type = Type{c.In[0].DType, s}
+	if err != nil || s == nil {
+		return err
+	}
+	hole, known := -1, Fix(1)
+	for i, d := range s {
+		switch {
+		case d.Is(-1) && hole >= 0:
+			return fmt.Errorf("shape %v: two lengths of -1", s)
+		case d.Is(-1):
+			hole = i
+			continue
+		case d.Is(0) && c.Node.Int("allowzero", 0) == 0:
+			if from != nil && i >= len(from) {
+				return fmt.Errorf("%v: nothing to copy to dimension %d of %v", from, i, s)
+			}
+			s[i] = Unknown
+			if from != nil {
+				s[i] = from[i]
+			}
+		}
+		known = known.Mul(s[i])
+	}
+	size := from.Size()
+	if hole >= 0 {
+		s[hole] = divide(from, s, hole, size, known)
+	} else if n, ok := known.Fixed(); ok {
+		if m, ok := size.Fixed(); ok && m != n {
+			return fmt.Errorf("%v has %d elements, %v wants %d", from, m, s, n)
+		}
+	}
+	if hole >= 0 {
+		if m, ok := size.Fixed(); ok {
+			if n, ok := known.Fixed(); ok && (n == 0 && m != 0 || n > 0 && m%n != 0) {
+				return fmt.Errorf("%v has %d elements, no multiple of %d", from, m, n)
+			}
+		}
+	}
+	c.Out[0].Ints = reshapedInts(c.In[0].Ints, s)
+	return nil
+}
+
+func reshapedInts(ints []Dim, s Shape) []Dim {
+	if len(s) > 1 {
+		return nil
+	}
+	return ints
+}
+
+// divide is the length that fills the place of -1.
+func divide(from, s Shape, hole int, size, known Dim) Dim {
+	n, ok := known.Fixed()
+	if ok && n > 0 {
+		return size.Div(n)
+	}
+	if ok {
+		return Fix(0)
+	}
+	if known.Known() && size.Known() && known.Times > 0 && size.Name == known.Name && known.Plus == 0 && size.Plus == 0 && size.Times%known.Times == 0 {
+		return Fix(size.Times / known.Times)
+	}
+	rest := Fix(1) // drop the dimensions both sides share in front, then divide what is left
+	for i := range from {
+		if i < hole && i < len(s) && from[i] == s[i] {
+			continue
+		}
+		rest = rest.Mul(from[i])
+	}
+	behind := Fix(1)
+	for i, d := range s {
+		if i < hole && i < len(from) && from[i] == d || i == hole {
+			continue
+		}
+		behind = behind.Mul(d)
+	}
+	if n, ok := behind.Fixed(); ok && n > 0 {
+		return rest.Div(n)
+	}
+	return Unknown
+}
+
+func inferFlatten(c *Inference) error {
+	s := c.In[0].Shape
+	c.Out[0].Type = Type{c.In[0].DType, Shape{Unknown, Unknown}}
+	if s == nil {
+		return nil
+	}
+	axis := c.Node.Int("axis", 1)
+	if axis < -len(s) || axis > len(s) {
+		return fmt.Errorf("%v: axis %d", c.In[0].Type, axis)
+	}
+	if axis < 0 {
+		axis += len(s)
+	}
+	c.Out[0].Shape = Shape{s[:axis:axis].size(), s[axis:].size()}
+	return nil
+}
+
+func (s Shape) size() Dim { return append(Shape{}, s...).Size() }
+
+func inferTranspose(c *Inference) error {
+	s := c.In[0].Shape
+	c.Out[0].Type = Type{DType: c.In[0].DType}
+	if s == nil {
+		return nil
+	}
+	perm, ok := c.Node.IntList("perm")
+	if !ok {
+		perm = make([]int, len(s))
+		for i := range perm {
+			perm[i] = len(s) - 1 - i
+		}
+	}
+	if len(perm) != len(s) {
+		return fmt.Errorf("%v: permutation %v", c.In[0].Type, perm)
+	}
+	out, seen := make(Shape, len(s)), make([]bool, len(s))
+	for i, p := range perm {
+		if p < 0 || p >= len(s) || seen[p] {
+			return fmt.Errorf("%v: %v is no permutation of its dimensions", c.In[0].Type, perm)
+		}
+		out[i], seen[p] = s[p], true
+	}
+	c.Out[0].Shape = out
+	return nil
+}
+
+func inferConcat(c *Inference) error {
+	first := c.In[0]
+	c.Out[0].Type = Type{DType: first.DType}
+	if first.Shape == nil {
+		return nil
+	}
+	axis, err := Axis(c.Node.Int("axis", 0), len(first.Shape))
+	if err != nil {
+		return err
+	}
+	out, ints := append(Shape{}, first.Shape...), append([]Dim{}, first.Ints...)
+	whole := first.Ints != nil
+	for _, in := range c.In[1:] {
+		if in.DType != first.DType || in.Shape != nil && len(in.Shape) != len(out) {
+			return fmt.Errorf("%v and %v: type and rank differ", first.Type, in.Type)
+		}
+		if in.Shape == nil {
+			out[axis], whole = Unknown, false
+			continue
+		}
+		for i, d := range in.Shape {
+			if i == axis {
+				out[i] = out[i].Add(d)
+			} else if out[i], err = agree(out[i], d); err != nil {
+				return fmt.Errorf("%v and %v differ in dimension %d", first.Type, in.Type, i)
+			}
+		}
+		ints, whole = append(ints, in.Ints...), whole && in.Ints != nil
+	}
+	c.Out[0].Shape = out
+	if whole {
+		c.Out[0].Ints = ints
+	}
+	return nil
+}
+
+// agree is the better known of two lengths that must be equal.
+func agree(d, e Dim) (Dim, error) {
+	dn, dFixed := d.Fixed()
+	en, eFixed := e.Fixed()
+	switch {
+	case dFixed && eFixed && dn != en:
+		return Dim{}, fmt.Errorf("%v ≠ %v", d, e)
+	case dFixed || !eFixed && d.Known():
+		return d, nil
+	}
+	return e, nil
+}
+
+// ints returns the elements of an input that must be known integers; ok is false if they are not known before the run.
+func (k Known) ints() (list []int, ok bool) {
+	if k.Ints == nil {
+		return nil, false
+	}
+	for _, d := range k.Ints {
+		n, fixed := d.Fixed()
+		if !fixed {
+			return nil, false
+		}
+		list = append(list, n)
+	}
+	return list, true
+}
+
+// open is a shape of rank n with nothing else known.
+func open(n int) Shape {
+	s := make(Shape, n)
+	for i := range s {
+		s[i] = Unknown
+	}
+	return s
+}
+
+func inferSlice(c *Inference) error {
+	s := c.In[0].Shape
+	c.Out[0].Type = Type{DType: c.In[0].DType}
+	if s == nil {
+		return nil
+	}
+	out := append(Shape{}, s...)
+	var axes []int
+	if len(c.In) > 3 && c.In[3].DType != tensor.Invalid {
+		list, ok := c.In[3].ints()
+		if !ok {
+			c.Out[0].Shape = open(len(s))
+			return nil
+		}
+		axes = list
+	} else if n, ok := c.In[1].Shape.Size().Fixed(); ok {
+		for i := range n {
+			axes = append(axes, i)
+		}
+	}
+	starts, ends := c.In[1].Ints, c.In[2].Ints
+	var steps []int
+	stepsKnown := true
+	if len(c.In) > 4 && c.In[4].DType != tensor.Invalid {
+		steps, stepsKnown = c.In[4].ints()
+	}
+	for i, a := range axes {
+		axis, err := Axis(a, len(s))
+		if err != nil {
+			return fmt.Errorf("%v: %w", c.In[0].Type, err)
+		}
+		if i >= len(starts) || i >= len(ends) || !stepsKnown {
+			out[axis] = Unknown
+			continue
+		}
+		step := 1
+		if steps != nil {
+			step = steps[i]
+		}
+		if step == 0 {
+			return fmt.Errorf("step 0")
+		}
+		out[axis] = sliceLength(s[axis], starts[i], ends[i], step)
+	}
+	c.Out[0].Shape = out
+	if len(axes) == 1 && len(s) == 1 && c.In[0].Ints != nil {
+		c.Out[0].Ints = sliceInts(c.In[0].Ints, starts, ends, steps)
+	}
+	return nil
+}
+
+// sliceLength is the length of start:end:step of a dimension d.
+func sliceLength(d, start, end Dim, step int) Dim {
+	from, ok1 := start.Fixed()
+	to, ok2 := end.Fixed()
+	n, ok3 := d.Fixed()
+	if ok1 && ok2 && ok3 {
+		_, count := SliceRange(n, from, to, step)
+		return Fix(count)
+	}
+	if step != 1 || !d.Known() {
+		return Unknown
+	}
+	switch { // named lengths: the whole, a front part or a tail
+	case ok1 && from == 0 && (ok2 && to >= 1<<30 || end == d):
+		return d
+	case ok1 && ok2 && from == 0 && to < 0 && d.Plus+to >= 0:
+		return d.Add(Fix(to))
+	case start.Known() && end.Known() && start.Name == end.Name && start.Times == end.Times && end.Plus >= start.Plus:
+		return Fix(end.Plus - start.Plus)
+	case ok1 && from == 0 && end.Known() && end.Name == d.Name && end.Times <= d.Times && end.Plus <= d.Plus:
+		return end
+	case ok2 && to >= 1<<30 || end == d:
+		if start.Known() && start.Name == d.Name && start.Times <= d.Times && start.Plus <= d.Plus {
+			return linear(d.Name, d.Times-start.Times, d.Plus-start.Plus)
+		}
+		if ok1 && from > 0 && from <= d.Plus {
+			return d.Add(Fix(-from))
+		}
+	}
+	return Unknown
+}
+
+// SliceRange returns the first index and the number of elements that start:end:step takes from n, with ONNX's clamping.
+func SliceRange(n, start, end, step int) (first, count int) {
+	clamp := func(i, lo, hi int) int {
+		if i < 0 {
+			i += n
+		}
+		return min(max(i, lo), hi)
+	}
+	if step > 0 {
+		first, end = clamp(start, 0, n), clamp(end, 0, n)
+		return first, max(0, (end-first+step-1)/step)
+	}
+	first, end = clamp(start, 0, n-1), clamp(end, -1, n-1)
+	if n == 0 {
+		return 0, 0
+	}
+	return first, max(0, (first-end-step-1)/-step)
+}
+
+func sliceInts(x, starts, ends []Dim, steps []int) []Dim {
+	if len(starts) != 1 || len(ends) != 1 {
+		return nil
+	}
+	from, ok1 := starts[0].Fixed()
+	to, ok2 := ends[0].Fixed()
+	step := 1
+	if len(steps) == 1 {
+		step = steps[0]
+	}
+	if !ok1 || !ok2 {
+		return nil
+	}
+	first, count := SliceRange(len(x), from, to, step)
+	out := make([]Dim, count)
+	for i := range out {
+		out[i] = x[first+i*step]
+	}
+	return out
+}
+
+func index(k Known) error {
+	if k.DType != tensor.Int64 && k.DType != tensor.Int32 {
+		return fmt.Errorf("indices are int32 or int64, not %v", k.Type)
+	}
+	return nil
+}
+
+func inferGather(c *Inference) error {
+	if err := index(c.In[1]); err != nil {
+		return err
+	}
+	s, idx := c.In[0].Shape, c.In[1].Shape
+	c.Out[0].Type = Type{DType: c.In[0].DType}
+	if s == nil || idx == nil {
+		return nil
+	}
+	axis, err := Axis(c.Node.Int("axis", 0), len(s))
+	if err != nil {
+		return fmt.Errorf("%v: %w", c.In[0].Type, err)
+	}
+	c.Out[0].Shape = append(append(append(Shape{}, s[:axis]...), idx...), s[axis+1:]...)
+	if list, ok := c.In[1].ints(); ok && c.In[0].Ints != nil && len(s) == 1 {
+		out := make([]Dim, len(list))
+		for i, at := range list {
+			if at < -len(c.In[0].Ints) || at >= len(c.In[0].Ints) {
+				return fmt.Errorf("index %d of %d elements", at, len(c.In[0].Ints))
+			}
+			out[i] = c.In[0].Ints[(at+len(c.In[0].Ints))%len(c.In[0].Ints)]
+		}
+		c.Out[0].Ints = out
+	}
+	return nil
+}
+
+func inferScatter(c *Inference) error {
+	if err := index(c.In[1]); err != nil {
+		return err
+	}
+	if c.In[0].DType != c.In[2].DType || c.In[0].Shape != nil && c.In[1].Shape != nil && len(c.In[0].Shape) != len(c.In[1].Shape) {
+		return fmt.Errorf("%v gets %v at %v: type and rank must agree", c.In[0].Type, c.In[2].Type, c.In[1].Type)
+	}
+	switch r := c.Node.Str("reduction", "none"); r {
+	case "none", "add", "mul", "max", "min":
+	default:
+		return fmt.Errorf("reduction %q", r)
+	}
+	c.Out[0].Type = c.In[0].Type
+	return nil
+}
+
+func inferOneHot(c *Inference) error {
+	c.Out[0].Type = Type{DType: c.In[2].DType}
+	if c.In[0].Shape == nil {
+		return nil
+	}
+	rank := len(c.In[0].Shape) + 1
+	axis, err := Axis(c.Node.Int("axis", -1), rank)
+	if err != nil {
+		return err
+	}
+	depth := Unknown
+	if len(c.In[1].Ints) == 1 {
+		depth = c.In[1].Ints[0]
+	} else if !c.In[1].Data.IsZero() {
+		depth = Fix(int(c.In[1].Data.Convert(tensor.Int64).Int64()[0]))
+	}
+	s := append(Shape{}, c.In[0].Shape[:axis]...)
+	c.Out[0].Shape = append(append(s, depth), c.In[0].Shape[axis:]...)
+	return nil
+}
+
+func inferExpand(c *Inference) error {
+	s, err := shapeFrom(c.In[1])
+	if err != nil {
+		return err
+	}
+	s, err = Broadcast(c.In[0].Shape, s)
+	c.Out[0].Type = Type{c.In[0].DType, s}
+	return err
+}
+
+func inferSqueeze(c *Inference) error {
+	s := c.In[0].Shape
+	c.Out[0].Type = Type{DType: c.In[0].DType}
+	if s == nil {
+		return nil
+	}
+	drop := make([]bool, len(s))
+	if len(c.In) > 1 && c.In[1].DType != tensor.Invalid {
+		axes, ok := c.In[1].ints()
+		if !ok {
+			return nil
+		}
+		for _, a := range axes {
+			axis, err := Axis(a, len(s))
+			if n, fixed := s[max(axis, 0)].Fixed(); err != nil || fixed && n != 1 {
+				return fmt.Errorf("%v: axis %d is not of length 1", c.In[0].Type, a)
+			}
+			drop[axis] = true
+		}
+	} else {
+		for i, d := range s {
+			if !d.Known() {
+				return nil
+			}
+			drop[i] = d.Is(1)
+		}
+	}
+	out := Shape{}
+	for i, d := range s {
+		if !drop[i] {
+			out = append(out, d)
+		}
+	}
+	c.Out[0].Shape = out
+	if len(out) == 0 {
+		c.Out[0].Ints = c.In[0].Ints
+	}
+	return nil
+}
+
+func inferUnsqueeze(c *Inference) error {
+	s := c.In[0].Shape
+	c.Out[0].Type = Type{DType: c.In[0].DType}
+	axes, ok := c.In[1].ints()
+	if s == nil || !ok {
+		return nil
+	}
+	rank := len(s) + len(axes)
+	added := make([]bool, rank)
+	for _, a := range axes {
+		axis, err := Axis(a, rank)
+		if err != nil || added[max(axis, 0)] {
+			return fmt.Errorf("%v: axes %v", c.In[0].Type, axes)
+		}
+		added[axis] = true
+	}
+	out := Shape{}
+	for i, j := 0, 0; i < rank; i++ {
+		if added[i] {
+			out = append(out, Fix(1))
+			continue
+		}
+		out = append(out, s[j])
+		j++
+	}
+	c.Out[0].Shape = out
+	c.Out[0].Ints = reshapedInts(c.In[0].Ints, out)
+	return nil
+}
+
+func inferSplit(c *Inference) error {
+	s, outputs := c.In[0].Shape, len(c.Out)
+	for i := range c.Out {
+		c.Out[i].Type = Type{DType: c.In[0].DType}
+	}
+	if s == nil {
+		return nil
+	}
+	axis, err := Axis(c.Node.Int("axis", 0), len(s))
+	if err != nil {
+		return fmt.Errorf("%v: %w", c.In[0].Type, err)
+	}
+	parts := make([]Dim, outputs)
+	switch {
+	case len(c.In) > 1 && c.In[1].DType != tensor.Invalid:
+		for i := range parts {
+			parts[i] = Unknown
+			if c.In[1].Ints != nil && i < len(c.In[1].Ints) {
+				parts[i] = c.In[1].Ints[i]
+			}
+		}
+		if c.In[1].Ints != nil {
+			sum := Fix(0)
+			for _, p := range c.In[1].Ints {
+				sum = sum.Add(p)
+			}
+			if _, err := agree(sum, s[axis]); err != nil || len(c.In[1].Ints) != outputs {
+				return fmt.Errorf("%v in %d parts of %v along axis %d", c.In[0].Type, outputs, Shape(c.In[1].Ints), axis)
+			}
+		}
+	default:
+		if k := c.Node.Int("num_outputs", outputs); k != outputs {
+			return fmt.Errorf("num_outputs %d with %d outputs", k, outputs)
+		}
+		for i := range parts {
+			parts[i] = evenPart(s[axis], i, outputs)
+		}
+	}
+	for i := range c.Out {
+		out := append(Shape{}, s...)
+		out[axis] = parts[i]
+		c.Out[i].Shape = out
+	}
+	return nil
+}
+
+// evenPart is the length of part i of d cut into n equal parts, of which the last may be shorter.
+func evenPart(d Dim, i, n int) Dim {
+	m, ok := d.Fixed()
+	if !ok {
+		return d.Div(n)
+	}
+	size := (m + n - 1) / n
+	return Fix(min(size, max(0, m-i*size)))
+}
