@@ -179,6 +179,9 @@ func (b *Builder) again(main *Graph, n *Node, in []*Value, env map[*Value]*Value
 
 // copyAttrs copies attributes; subgraphs are rebuilt so that their captures point into this builder's graph.
 func (b *Builder) copyAttrs(main *Graph, n *Node, env map[*Value]*Value) Attrs {
+	if n.Op == "ConstantOfShape" && n.Tensor("value").IsZero() { // its default is a float32 zero
+		return Attrs{"value": b.retyped(tensor.New(tensor.Float32, 1))}
+	}
 	if n.Attrs == nil {
 		return nil
 	}

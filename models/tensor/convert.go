@@ -245,3 +245,25 @@ func HalfOf(v float32) Half {
 	abs += 0xfff + abs>>13&1 // round to nearest even at bit 13
 	return sign | Half((abs-112<<23)>>13)
 }
+
+// Bits returns the elements as unsigned integers of the same size, shared: []uint8, []uint16, []uint32 or []uint64. It serves operators
+// that move numbers without looking at them.
+func (t Tensor) Bits() any {
+	b, n := t.view(), t.Len()
+	switch t.dtype.Size() {
+	case 1:
+		return b
+	case 2:
+		return bitsAs[uint16](b, n)
+	case 4:
+		return bitsAs[uint32](b, n)
+	}
+	return bitsAs[uint64](b, n)
+}
+
+func bitsAs[T any](b []byte, n int) []T {
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), n)
+}
+
+// Memory returns the memory of the elements, shared, in the machine's byte order.
+func (t Tensor) Memory() []byte { return t.view() }

@@ -15,9 +15,9 @@ type call struct {
 }
 
 // prepare checks what the shape rule could not and returns the function that computes call.out from call.in. The function is run many times on
-// the same memory with other numbers; it allocates nothing. Kernels exist for float32 and float64 (the reference mode) and, where the operator has
+// the same memory with other numbers; it allocates nothing, and its error is a mistake in the numbers, such as an index out of range. Kernels exist for float32 and float64 (the reference mode) and, where the operator has
 // a meaning there, for integers and bool.
-type prepare func(c *call) (run func(), err error)
+type prepare func(c *call) (run func() error, err error)
 
 // kernels is the table of operators, filled by register from the op_*.go files. Loop, If and function calls are not in it: they run
 // subgraphs and belong to the executor.

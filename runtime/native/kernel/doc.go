@@ -1,0 +1,9 @@
+// Package kernel holds the hot loops of the native engine: float32 matrix products and vector functions over slices.
+//
+// Every function works on plain slices, allocates nothing, runs in the calling goroutine and gives the same bits however a caller cuts the rows or
+// elements. Slices may be unaligned; dst may be the very slice of an input unless a function says otherwise, but not overlap it
+// in part. A vector function handles len(dst) elements; its inputs must be at least as long. NaN propagates.
+//
+// Each function has a portable form, plain Go on gonum's blas32; where assembly exists it is chosen at run time by what the processor can do
+// (HasFMA), and the portable form, forced by the build tag purego, is its oracle in the tests.
+package kernel

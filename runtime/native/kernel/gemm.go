@@ -1,0 +1,56 @@
+package kernel
+
+import (
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas32"
+)
+
+// Gemm writes C = op(A)·op(B), or adds it to C if acc is set; op transposes if the flag says so.
+//
+//	op(A)  [m, k]   a with row stride lda: [m, k], or [k, m] if tA
+//	op(B)  [k, n]   b with row stride ldb: [k, n], or [n, k] if tB
+//	C      [m, n]   c with row stride ldc; it must not overlap a or b
+//
+// Each element is one chain of sums over k in ascending order of the same blocks, so a row of C does not depend on the others.
+func Gemm(tA, tB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, acc bool) {
+	if m == 0 || n == 0 {
+		return
+	}
+	if !acc {
+		for i := range m {
+			clear(c[i*ldc : i*ldc+n])
+		}
+	}
+	if k == 0 {
+		return
+	}
+	gemm(tA, tB, m, n, k, a, lda, b, ldb, c, ldc)
+}
+
+// tile is the largest block handed to gonum, which stays in the calling goroutine and allocates nothing up to this size.
+const tile = 64
+
+// gemmPortable adds op(A)·op(B) to C by gonum, tile by tile.
+func gemmPortable(tA, tB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
+	transA, transB := blas.NoTrans, blas.NoTrans
+	if tA {
+		transA = blas.Trans
+	}
+	if tB {
+		transB = blas.Trans
+	}
+	impl := blas32.Implementation()
+	for i := 0; i < m; i += tile {
+		ai := i * lda
+		if tA {
+			ai = i
+		}
+		for j := 0; j < n; j += tile {
+			bj := j
+			if tB {
+				bj = j * ldb
+			}
+			impl.Sgemm(transA, transB, min(tile, m-i), min(tile, n-j), k, 1, a[ai:], lda, b[bj:], ldb, 1, c[i*ldc+j:], ldc)
+		}
+	}
+}
