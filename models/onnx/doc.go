@@ -1,0 +1,2 @@
+// Package onnx reads and writes the ONNX file format.
+package onnx
