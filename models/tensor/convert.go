@@ -267,3 +267,32 @@ func bitsAs[T any](b []byte, n int) []T {
 
 // Memory returns the memory of the elements, shared, in the machine's byte order.
 func (t Tensor) Memory() []byte { return t.view() }
+
+// cut slices the data of any element type.
+func cut(data any, from, to int) any {
+	switch d := data.(type) {
+	case []Half:
+		return d[from:to:to]
+	case []float32:
+		return d[from:to:to]
+	case []float64:
+		return d[from:to:to]
+	case []int8:
+		return d[from:to:to]
+	case []int16:
+		return d[from:to:to]
+	case []int32:
+		return d[from:to:to]
+	case []int64:
+		return d[from:to:to]
+	case []uint8:
+		return d[from:to:to]
+	case []uint16:
+		return d[from:to:to]
+	case []uint32:
+		return d[from:to:to]
+	case []uint64:
+		return d[from:to:to]
+	}
+	return data.([]bool)[from:to:to]
+}

@@ -128,3 +128,8 @@ func (t Tensor) String() string {
 	}
 	return fmt.Sprintf("%v%v", t.dtype, t.shape)
 }
+
+// Slice returns elements from to to of the flat data as a vector, shared.
+func (t Tensor) Slice(from, to int) Tensor {
+	return Tensor{t.dtype, []int{to - from}, cut(t.data, from, to)}
+}

@@ -1,0 +1,276 @@
+package native
+
+import (
+	"cmp"
+	"slices"
+
+	"fmtool/models/graph"
+	"fmtool/models/tensor"
+)
+
+// seeThrough lets matrix products read transposed operands in place and drops the transposes, and whatever else, that nobody needs any more.
+func (b *binder) seeThrough() {
+	producer := map[*graph.Value]*job{}
+	for _, j := range b.jobs {
+		for _, v := range j.out {
+			producer[v] = j
+		}
+	}
+	for _, j := range b.jobs {
+		if j.node.Op != "MatMul" || len(b.known[j.in[0]].Shape) != 2 || len(b.known[j.in[1]].Shape) != 2 {
+			continue
+		}
+		for i, flag := range []*bool{&j.tA, &j.tB} {
+			if t := producer[j.in[i]]; t != nil && t.node.Op == "Transpose" {
+				j.in[i], *flag = t.in[0], true
+			}
+		}
+	}
+	b.dropUnused()
+}
+
+func (b *binder) dropUnused() {
+	used := map[*graph.Value]bool{}
+	for _, o := range b.g.Outputs {
+		used[o.Value] = true
+	}
+	for i := len(b.jobs) - 1; i >= 0; i-- {
+		j := b.jobs[i]
+		if !slices.ContainsFunc(j.out, func(v *graph.Value) bool { return used[v] }) {
+			b.jobs = slices.Delete(b.jobs, i, i+1)
+			continue
+		}
+		for _, v := range j.in {
+			used[v] = true
+		}
+	}
+}
+
+// group is a set of elementwise nodes over the same elements that run together, block by block.
+type group struct {
+	nodes []*graph.Node
+	dtype tensor.DType
+	size  int // elements of the common shape
+	shape []int
+	in    []*graph.Value // read from outside
+	out   []*graph.Value // needed outside
+	b     *binder
+}
+
+func (g *group) name() string { return g.nodes[0].Name + "…" + g.nodes[len(g.nodes)-1].Name }
+
+// lastRead is the index of the last node that reads v, −1 if none does.
+func (g *group) lastRead(v *graph.Value) int {
+	for i := len(g.nodes) - 1; i >= 0; i-- {
+		if slices.Contains(g.nodes[i].In, v) {
+			return i
+		}
+	}
+	return -1
+}
+
+// index is that of the node that makes v.
+func (g *group) index(v *graph.Value) int {
+	return slices.IndexFunc(g.nodes, func(n *graph.Node) bool { return n.Out[0] == v })
+}
+
+// fuse schedules the jobs and merges elementwise ones. The level of a job is the longest way to it, where a step between two elementwise jobs over the
+// same elements costs nothing and any other step costs one. Elementwise jobs of one level over the same elements cannot depend on
+// each other through anything else, so those that are connected may run as one.
+func (b *binder) fuse() {
+	producer := map[*graph.Value]*job{}
+	for _, j := range b.jobs {
+		for _, v := range j.out {
+			producer[v] = j
+		}
+	}
+	loose := map[*job]bool{} // jobs that may not be fused after all
+	for {
+		groups := b.groups(producer, loose)
+		if !b.demote(groups, producer, loose) {
+			b.schedule(groups)
+			return
+		}
+	}
+}
+
+// groups returns for each fusable job the jobs it runs with.
+func (b *binder) groups(producer map[*graph.Value]*job, loose map[*job]bool) map[*job]*[]*job {
+	can := map[*job]bool{}
+	for _, j := range b.jobs {
+		can[j] = !loose[j] && b.fusable(j)
+		j.level = 0
+		for _, v := range j.in {
+			p := producer[v]
+			if p == nil {
+				continue
+			}
+			step := 1
+			if can[j] && can[p] && b.sameElements(j, p) {
+				step = 0
+			}
+			j.level = max(j.level, p.level+step)
+		}
+	}
+	of := map[*job]*[]*job{}
+	for _, j := range b.jobs {
+		if !can[j] {
+			continue
+		}
+		of[j] = &[]*job{j}
+		for _, v := range j.in {
+			if p := producer[v]; p != nil && can[p] && p.level == j.level && b.sameElements(j, p) && of[p] != of[j] {
+				merged := of[p]
+				*merged = append(*merged, *of[j]...)
+				for _, k := range *of[j] {
+					of[k] = merged
+				}
+			}
+		}
+	}
+	return of
+}
+
+func (b *binder) sameElements(j, p *job) bool {
+	x, y := b.known[j.out[0]].Shape, b.known[p.out[0]].Shape
+	return slices.Equal(x, y)
+}
+
+// demote takes out of fusion the nodes whose truth values would have to leave a group or come from outside: inside, a bool is a float 0 or 1.
+func (b *binder) demote(groups map[*job]*[]*job, producer map[*graph.Value]*job, loose map[*job]bool) bool {
+	outside := map[*graph.Value]bool{}
+	for _, o := range b.g.Outputs {
+		outside[o.Value] = true
+	}
+	changed := false
+	drop := func(j *job) {
+		changed = changed || !loose[j]
+		loose[j] = true
+	}
+	for _, j := range b.jobs {
+		for _, v := range j.in {
+			if v == nil || b.known[v].DType != tensor.Bool {
+				continue
+			}
+			p := producer[v]
+			inside := p != nil && groups[j] != nil && groups[j] == groups[p]
+			if groups[j] != nil && !inside {
+				drop(j)
+			}
+			if p != nil && groups[p] != nil && !inside {
+				drop(p)
+			}
+		}
+		if groups[j] != nil && b.known[j.out[0]].DType == tensor.Bool && outside[j.out[0]] {
+			drop(j)
+		}
+	}
+	return changed
+}
+
+// schedule orders by level and builds the groups of two nodes and more; a single node stays what it is unless a group serves it better.
+func (b *binder) schedule(of map[*job]*[]*job) {
+	readers := map[*graph.Value][]*job{}
+	for _, j := range b.jobs {
+		for _, v := range j.in {
+			readers[v] = append(readers[v], j)
+		}
+	}
+	var jobs []*job
+	done := map[*[]*job]bool{}
+	for _, j := range b.jobs {
+		members := of[j]
+		if members == nil {
+			jobs = append(jobs, j)
+			continue
+		}
+		if !done[members] {
+			done[members] = true
+			jobs = append(jobs, b.merge(*members, readers))
+		}
+	}
+	slices.SortStableFunc(jobs, func(x, y *job) int { return cmp.Or(cmp.Compare(x.level, y.level), cmp.Compare(x.order, y.order)) })
+	b.jobs = jobs
+}
+
+func (b *binder) merge(members []*job, readers map[*graph.Value][]*job) *job {
+	slices.SortFunc(members, func(x, y *job) int { return cmp.Compare(x.order, y.order) })
+	g := &group{b: b, dtype: tensor.Float32}
+	inside := map[*job]bool{}
+	made := map[*graph.Value]bool{}
+	for _, j := range members {
+		inside[j], made[j.out[0]] = true, true
+		g.nodes = append(g.nodes, j.node)
+		if d := b.known[j.out[0]].DType; d.IsFloat() {
+			g.dtype = d
+		}
+	}
+	g.shape, _ = b.known[members[0].out[0]].Shape.Ints()
+	g.size = tensor.Size(g.shape)
+	needed := map[*graph.Value]bool{}
+	for _, o := range b.g.Outputs {
+		needed[o.Value] = true
+	}
+	for _, j := range members {
+		for _, v := range j.in {
+			if v != nil && !made[v] && !slices.Contains(g.in, v) {
+				g.in = append(g.in, v)
+			}
+		}
+		v := j.out[0]
+		if needed[v] || slices.ContainsFunc(readers[v], func(r *job) bool { return !inside[r] }) {
+			g.out = append(g.out, v)
+		}
+	}
+	return &job{group: g, in: g.in, out: g.out, level: members[0].level, order: members[0].order}
+}
+
+// fusable reports an elementwise node whose operands are, over its elements, whole, one number, a repeated row or a stretched column.
+func (b *binder) fusable(j *job) bool {
+	row, ok := vectorOps[j.node.Op]
+	if !ok || len(j.in) != row.arity {
+		return false
+	}
+	out := b.known[j.out[0]]
+	shape, _ := out.Shape.Ints()
+	float := tensor.Invalid
+	for _, v := range append(slices.Clone(j.in), j.out[0]) {
+		k := b.known[v]
+		if k.DType == tensor.Bool {
+			continue
+		}
+		if k.DType != tensor.Float32 && k.DType != tensor.Float64 || float != tensor.Invalid && k.DType != float {
+			return false
+		}
+		float = k.DType
+		s, _ := k.Shape.Ints()
+		if _, ok := classify(shape, s); !ok {
+			return false
+		}
+	}
+	return float != tensor.Invalid && tensor.Size(shape) > 0
+}
+
+// operand says how a vector program reads a value: element e is at (e / div) mod n.
+type operand struct {
+	div, mod int
+}
+
+// classify finds the operand form of shape s stretched to shape out; ok is false if it needs a general walk.
+func classify(out, s []int) (operand, bool) {
+	if len(s) > len(out) {
+		return operand{}, false
+	}
+	w := newWalk(out, broadcastStrides(out, s), 0)
+	switch {
+	case tensor.Size(s) == 1:
+		return operand{div: tensor.Size(out), mod: 1}, true
+	case len(w.dims) == 1 && w.strides[0] == 1:
+		return operand{div: 1, mod: tensor.Size(out)}, true
+	case len(w.dims) == 2 && w.strides[0] == 0 && w.strides[1] == 1: // a row for each
+		return operand{div: 1, mod: w.dims[1]}, true
+	case len(w.dims) == 2 && w.strides[0] == 1 && w.strides[1] == 0: // a column
+		return operand{div: w.dims[1], mod: w.dims[0]}, true
+	}
+	return operand{}, false
+}

@@ -1,0 +1,208 @@
+package native
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"fmtool/models/graph"
+	"fmtool/models/tensor"
+)
+
+// interpret runs a graph node by node, with every number known to the shape rules. Results are allocated as they come.
+func (p *Plan) interpret(ctx context.Context, in, out []tensor.Tensor) error {
+	names := map[string]int{}
+	env := map[*graph.Value]tensor.Tensor{}
+	for v, t := range p.fixed {
+		env[v] = t
+	}
+	for i, v := range p.g.Inputs {
+		if err := p.accepts(v, in[i], names); err != nil {
+			return err
+		}
+		env[v] = in[i].Convert(v.Type.DType)
+	}
+	x := &interpreter{pool: p.pool, bodies: map[*graph.Graph][]*body{}}
+	if err := x.nodes(ctx, p.g, env); err != nil {
+		return err
+	}
+	for i, o := range p.g.Outputs {
+		have := env[o.Value]
+		if param, ok := p.next[o.Value]; ok {
+			tensor.Copy(param, have)
+		}
+		if t := out[i]; t.IsZero() {
+			continue
+		} else if !slices.Equal(t.Shape(), have.Shape()) || !takes(have.DType(), t.DType()) {
+			return fmt.Errorf("native: output %s is %v, given %v", o.Name, have, t)
+		}
+		transfer(out[i], have)
+	}
+	return nil
+}
+
+type interpreter struct {
+	pool   *pool
+	bodies map[*graph.Graph][]*body
+}
+
+// nodes runs the nodes of g in env, which holds its inputs, parameters, constants and captures.
+func (x *interpreter) nodes(ctx context.Context, g *graph.Graph, env map[*graph.Value]tensor.Tensor) error {
+	for _, n := range g.Nodes {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		value := func(v *graph.Value) tensor.Tensor { return env[v] }
+		var out []tensor.Tensor
+		var err error
+		switch n.Op {
+		case "Loop":
+			out, err = x.loop(ctx, n, env)
+		case "If":
+			out, err = x.branch(ctx, n, env)
+		default:
+			out, err = evaluate(n, value)
+		}
+		if err != nil {
+			return err
+		}
+		for i, v := range n.Out {
+			env[v] = out[i]
+		}
+	}
+	return nil
+}
+
+// graph runs a subgraph: its own environment, its captures taken from outside.
+func (x *interpreter) graph(ctx context.Context, g *graph.Graph, in []tensor.Tensor, outer map[*graph.Value]tensor.Tensor) ([]tensor.Tensor, error) {
+	env := captured(g, outer)
+	for i, v := range g.Inputs {
+		env[v] = in[i]
+	}
+	if err := x.nodes(ctx, g, env); err != nil {
+		return nil, err
+	}
+	out := make([]tensor.Tensor, len(g.Outputs))
+	for i, o := range g.Outputs {
+		out[i] = env[o.Value]
+	}
+	return out, nil
+}
+
+// captured is the environment a subgraph starts with.
+func captured(g *graph.Graph, outer map[*graph.Value]tensor.Tensor) map[*graph.Value]tensor.Tensor {
+	env := map[*graph.Value]tensor.Tensor{}
+	for _, v := range g.Constants {
+		env[v] = v.Data
+	}
+	for _, c := range g.Captures {
+		env[c.Inner] = outer[c.Outer]
+	}
+	return env
+}
+
+func (x *interpreter) branch(ctx context.Context, n *graph.Node, env map[*graph.Value]tensor.Tensor) ([]tensor.Tensor, error) {
+	cond := env[n.In[0]]
+	if cond.Len() != 1 {
+		return nil, fmt.Errorf("native: If: condition %v, want one bool (%s)", cond, n.Name)
+	}
+	name := "else_branch"
+	if cond.Bool()[0] {
+		name = "then_branch"
+	}
+	return x.graph(ctx, n.Graph(name), nil, env)
+}
+
+// body is a loop's body bound to the shapes of its inputs, with the captures read where they lie. The memory of its results is its own:
+// they must be copied before the next run.
+type body struct {
+	i     *instance
+	arena arena
+}
+
+func (x *interpreter) loop(ctx context.Context, n *graph.Node, env map[*graph.Value]tensor.Tensor) ([]tensor.Tensor, error) {
+	g := n.Graph("body")
+	trips := int64(1<<63 - 1)
+	if v := n.Input(0); v != nil {
+		trips = env[v].Convert(tensor.Int64).Int64()[0]
+	}
+	cond := true
+	if v := n.Input(1); v != nil {
+		cond = env[v].Bool()[0]
+	}
+	state := make([]tensor.Tensor, len(n.In)-2)
+	for i := range state {
+		state[i] = env[n.In[2+i]].Clone()
+	}
+	scanned := make([][]tensor.Tensor, len(g.Outputs)-1-len(state))
+	inner := captured(g, env)
+	var bound []*body
+	for k := int64(0); k < trips && cond; k++ {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		in := append([]tensor.Tensor{tensor.Scalar(k), tensor.Scalar(cond)}, state...)
+		for i, v := range g.Inputs[:2] { // some writers declare them as vectors of one
+			if len(v.Type.Shape) == 1 {
+				in[i] = in[i].Reshape(1)
+			}
+		}
+		out, err := x.iterate(ctx, g, in, env, inner, &bound)
+		if err != nil {
+			return nil, fmt.Errorf("%w (%s, iteration %d)", err, n.Name, k)
+		}
+		cond = out[0].Bool()[0]
+		for i := range state {
+			state[i] = out[1+i].Clone()
+		}
+		for i := range scanned {
+			scanned[i] = append(scanned[i], out[1+len(state)+i].Clone())
+		}
+	}
+	for i, parts := range scanned {
+		state = append(state, stack(parts, g.Outputs[1+len(n.In)-2+i].Value.Type))
+	}
+	return state[:len(n.Out)], nil
+}
+
+// iterate runs the body once, bound if its shapes allow.
+func (x *interpreter) iterate(ctx context.Context, g *graph.Graph, in []tensor.Tensor, outer, inner map[*graph.Value]tensor.Tensor, bound *[]*body) ([]tensor.Tensor, error) {
+	for _, b := range *bound {
+		if b.i.dynamic {
+			return x.graph(ctx, g, in, outer)
+		}
+		if b.i.fits(in) {
+			return b.i.out, b.i.run(ctx, in, make([]tensor.Tensor, len(b.i.out)))
+		}
+	}
+	shapes := make([][]int, len(in))
+	for i, t := range in {
+		shapes[i] = t.Shape()
+	}
+	nb := &body{}
+	b := binder{g: g, fixed: inner, pool: x.pool}
+	i, err := b.bind(shapes, &nb.arena)
+	if err != nil {
+		return nil, err
+	}
+	nb.i = i
+	*bound = append([]*body{nb}, (*bound)[:min(len(*bound), 3)]...)
+	return x.iterate(ctx, g, in, outer, inner, bound)
+}
+
+// stack joins the values of a scanned output along a new first dimension; without any iteration it is empty.
+func stack(parts []tensor.Tensor, t graph.Type) tensor.Tensor {
+	shape := make([]int, len(t.Shape))
+	for i, d := range t.Shape {
+		shape[i] = max(d.Plus, 0)
+	}
+	if len(parts) > 0 {
+		shape = parts[0].Shape()
+	}
+	out := tensor.New(t.DType, append([]int{len(parts)}, shape...)...)
+	size := tensor.Size(shape)
+	for i, p := range parts {
+		tensor.Copy(out.Slice(i*size, (i+1)*size), p)
+	}
+	return out
+}
