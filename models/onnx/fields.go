@@ -1,0 +1,120 @@
+package onnx
+
+// The schema: for each message, its fields by number, in ascending order. The numbers are those of onnx.proto (IR version 13).
+
+func (m *Model) fields() []field {
+	return []field{
+		integer(1, &m.IRVersion), text(2, &m.ProducerName), text(3, &m.ProducerVersion), text(4, &m.Domain), integer(5, &m.ModelVersion),
+		text(6, &m.DocString), one(7, &m.Main), many(8, &m.OpsetImport), many(14, &m.MetadataProps), many(20, &m.TrainingInfo),
+		many(25, &m.Functions), many(26, &m.Configuration),
+	}
+}
+
+func (m *OperatorSetID) fields() []field {
+	return []field{text(1, &m.Domain), integer(2, &m.Version)}
+}
+
+func (m *StringStringEntry) fields() []field {
+	return []field{text(1, &m.Key), text(2, &m.Value)}
+}
+
+func (m *Graph) fields() []field {
+	return []field{
+		many(1, &m.Node), text(2, &m.Name), many(5, &m.Initializer), text(10, &m.DocString), many(11, &m.Input), many(12, &m.Output),
+		many(13, &m.ValueInfo), many(14, &m.QuantizationAnnotation), many(15, &m.SparseInitializer), many(16, &m.MetadataProps),
+	}
+}
+
+func (m *Node) fields() []field {
+	return []field{
+		texts(1, &m.Input), texts(2, &m.Output), text(3, &m.Name), text(4, &m.OpType), many(5, &m.Attribute), text(6, &m.DocString),
+		text(7, &m.Domain), text(8, &m.Overload), many(9, &m.MetadataProps), many(10, &m.DeviceConfigurations),
+	}
+}
+
+func (m *Attribute) fields() []field {
+	return []field{
+		text(1, &m.Name), float(2, &m.F), integer(3, &m.I), blob(4, &m.S), one(5, &m.T), one(6, &m.G), floats(7, &m.Floats, false),
+		integers(8, &m.Ints, false), blobs(9, &m.Strings), many(10, &m.Tensors), many(11, &m.Graphs), text(13, &m.DocString),
+		one(14, &m.TypeProto), many(15, &m.TypeProtos), integer(20, &m.Type), text(21, &m.RefAttrName), one(22, &m.SparseTensor),
+		many(23, &m.SparseTensors),
+	}
+}
+
+func (m *Tensor) fields() []field {
+	return []field{
+		integers(1, &m.Dims, false), integer(2, &m.DataType), one(3, &m.Segment), floats(4, &m.FloatData, true), integers(5, &m.Int32Data, true),
+		blobs(6, &m.StringData), integers(7, &m.Int64Data, true), text(8, &m.Name), blob(9, &m.RawData), doubles(10, &m.DoubleData, true),
+		integers(11, &m.Uint64Data, true), text(12, &m.DocString), many(13, &m.ExternalData), integer(14, &m.DataLocation),
+		many(16, &m.MetadataProps),
+	}
+}
+
+func (m *Segment) fields() []field { return []field{integer(1, &m.Begin), integer(2, &m.End)} }
+
+func (m *SparseTensor) fields() []field {
+	return []field{one(1, &m.Values), one(2, &m.Indices), integers(3, &m.Dims, false)}
+}
+
+func (m *ValueInfo) fields() []field {
+	return []field{text(1, &m.Name), one(2, &m.Type), text(3, &m.DocString), many(4, &m.MetadataProps)}
+}
+
+func (m *Type) fields() []field {
+	return oneof([]field{
+		one(1, &m.Tensor), one(4, &m.Sequence), one(5, &m.Map), text(6, &m.Denotation), one(8, &m.SparseTensor), one(9, &m.Optional),
+	}, 1, 4, 5, 8, 9)
+}
+
+func (m *TensorType) fields() []field { return []field{integer(1, &m.ElemType), one(2, &m.Shape)} }
+func (m *SparseTensorType) fields() []field {
+	return []field{integer(1, &m.ElemType), one(2, &m.Shape)}
+}
+func (m *SequenceType) fields() []field { return []field{one(1, &m.ElemType)} }
+func (m *OptionalType) fields() []field { return []field{one(1, &m.ElemType)} }
+func (m *MapType) fields() []field      { return []field{integer(1, &m.KeyType), one(2, &m.ValueType)} }
+func (m *Shape) fields() []field        { return []field{many(1, &m.Dim)} }
+
+func (m *Dimension) fields() []field {
+	return oneof([]field{maybeInteger(1, &m.Value), maybeText(2, &m.Param), text(3, &m.Denotation)}, 1, 2)
+}
+
+func (m *Function) fields() []field {
+	return []field{
+		text(1, &m.Name), texts(4, &m.Input), texts(5, &m.Output), texts(6, &m.Attribute), many(7, &m.Node), text(8, &m.DocString),
+		many(9, &m.OpsetImport), text(10, &m.Domain), many(11, &m.AttributeProto), many(12, &m.ValueInfo), text(13, &m.Overload),
+		many(14, &m.MetadataProps),
+	}
+}
+
+func (m *TrainingInfo) fields() []field {
+	return []field{one(1, &m.Initialization), one(2, &m.Algorithm), many(3, &m.InitializationBinding), many(4, &m.UpdateBinding)}
+}
+
+func (m *TensorAnnotation) fields() []field {
+	return []field{text(1, &m.TensorName), many(2, &m.QuantParameterTensorNames)}
+}
+
+func (m *DeviceConfiguration) fields() []field {
+	return []field{text(1, &m.Name), integer(2, &m.NumDevices), texts(3, &m.Device)}
+}
+
+func (m *NodeDeviceConfiguration) fields() []field {
+	return []field{text(1, &m.ConfigurationID), many(2, &m.ShardingSpec), integer(3, &m.PipelineStage)}
+}
+
+func (m *ShardingSpec) fields() []field {
+	return []field{text(1, &m.TensorName), integers(2, &m.Device, false), many(3, &m.IndexToDeviceGroupMap), many(4, &m.ShardedDim)}
+}
+
+func (m *IntIntListEntry) fields() []field {
+	return []field{integer(1, &m.Key), integers(2, &m.Value, false)}
+}
+
+func (m *ShardedDim) fields() []field {
+	return []field{integer(1, &m.Axis), many(2, &m.SimpleSharding)}
+}
+
+func (m *SimpleShardedDim) fields() []field {
+	return oneof([]field{maybeInteger(1, &m.Value), maybeText(2, &m.Param), integer(3, &m.NumShards)}, 1, 2)
+}
