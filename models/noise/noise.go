@@ -1,0 +1,142 @@
+package noise
+
+import (
+	"math"
+	"math/bits"
+)
+
+// The streams. A number is never given a second meaning.
+const (
+	Sampling   uint32 = iota // x0 of samples, by row
+	Weights                  // initial weights
+	Order                    // order of the training rows
+	Times                    // times t of training
+	Training                 // x0 of training
+	Labels                   // label drop-out
+	SDE                      // increments of stochastic samplers
+	Data                     // synthetic data sets
+	Split                    // held-out rows
+	HeldOut                  // times and noise of the held-out loss
+	Projection               // directions of sliced distances
+	Probe                    // parity checks
+)
+
+// Stream is a key. Streams are comparable values.
+type Stream struct{ k0, k1 uint32 }
+
+// New returns stream number stream of a seed.
+func New(seed uint64, stream uint32) Stream {
+	s := Stream{uint32(seed), uint32(seed >> 32)}
+	if stream == Sampling {
+		return s
+	}
+	return s.key(stream, math.MaxUint32)
+}
+
+// Sub returns an independent stream for a purpose within the purpose, such as one epoch or one parameter.
+func (s Stream) Sub(n uint32) Stream { return s.key(n, math.MaxUint32-2) }
+
+func (s Stream) key(lo, hi uint32) Stream {
+	k0, k1 := s.Words(lo, hi)
+	return Stream{k0, k1}
+}
+
+// Words is Threefry-2x32-20 at counter (lo, hi).
+func (s Stream) Words(lo, hi uint32) (w0, w1 uint32) {
+	k := [3]uint32{s.k0, s.k1, s.k0 ^ s.k1 ^ 0x1BD11BDA}
+	x, y := lo+k[0], hi+k[1]
+	for i := range uint32(5) {
+		r := rotations[i&1]
+		x += y
+		y = bits.RotateLeft32(y, r[0]) ^ x
+		x += y
+		y = bits.RotateLeft32(y, r[1]) ^ x
+		x += y
+		y = bits.RotateLeft32(y, r[2]) ^ x
+		x += y
+		y = bits.RotateLeft32(y, r[3]) ^ x
+		x += k[(i+1)%3]
+		y += k[(i+2)%3] + i + 1
+	}
+	return x, y
+}
+
+var rotations = [2][4]int{{13, 15, 26, 6}, {17, 29, 16, 24}}
+
+// Uint64 is the two words at a position.
+func (s Stream) Uint64(pos uint64) uint64 {
+	w0, w1 := s.Words(uint32(pos), uint32(pos>>32))
+	return uint64(w1)<<32 | uint64(w0)
+}
+
+// Intn is a number in [0, n) at a position, with a bias below n·2⁻⁶⁴.
+func (s Stream) Intn(pos uint64, n int) int {
+	hi, _ := bits.Mul64(s.Uint64(pos), uint64(n))
+	return int(hi)
+}
+
+// unit is 2⁻²⁴, the grid of the uniforms.
+const unit = 1.0 / (1 << 24)
+
+// Uniforms writes numbers in [0, 1), multiples of 2⁻²⁴, one for each position from pos on.
+func (s Stream) Uniforms(dst []float32, pos uint64) {
+	for i := range dst {
+		p := pos + uint64(i)
+		w0, _ := s.Words(uint32(p), uint32(p>>32))
+		dst[i] = float32(w0>>8) * unit
+	}
+}
+
+// Normals writes standard normals, two for each position from pos on; an odd last one drops its sine.
+func (s Stream) Normals(dst []float32, pos uint64) {
+	for ; len(dst) > 0; pos++ {
+		dst = put(dst, s, uint32(pos), uint32(pos>>32))
+	}
+}
+
+// Row writes the sampling noise of row n.
+func (s Stream) Row(dst []float32, n uint64) {
+	if high := uint32(n >> 32); high != 0 {
+		s = s.key(high, math.MaxUint32-1)
+	}
+	for j := uint32(0); len(dst) > 0; j++ {
+		dst = put(dst, s, uint32(n), j)
+	}
+}
+
+// Rows writes the sampling noise of the len(dst)/dim rows from first on, [rows, dim].
+func (s Stream) Rows(dst []float32, first uint64, dim int) {
+	for ; len(dst) >= dim && dim > 0; dst, first = dst[dim:], first+1 {
+		s.Row(dst[:dim], first)
+	}
+}
+
+// put writes the pair of normals of a counter and returns what is left to fill.
+func put(dst []float32, s Stream, lo, hi uint32) []float32 {
+	w0, w1 := s.Words(lo, hi)
+	c, sn := pair(w0, w1)
+	dst[0] = c
+	if len(dst) == 1 {
+		return nil
+	}
+	dst[1] = sn
+	return dst[2:]
+}
+
+// pair is Box–Muller with each named step rounded to float32; the functions are computed in float64, well within the contract's tolerance.
+func pair(w0, w1 uint32) (c, s float32) {
+	u := float32(w0>>8+1) * unit
+	theta := float32(2*math.Pi) * (float32(w1>>8) * unit)
+	r := float32(math.Sqrt(float64(-2 * float32(math.Log(float64(u))))))
+	sin, cos := math.Sincos(float64(theta))
+	return r * float32(cos), r * float32(sin)
+}
+
+// Perm writes a permutation of 0 … len(dst)−1 (Fisher–Yates), a pure function of the stream.
+func (s Stream) Perm(dst []int) {
+	for i := range dst {
+		j := s.Intn(uint64(i), i+1)
+		dst[i] = dst[j]
+		dst[j] = i
+	}
+}
