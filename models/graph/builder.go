@@ -143,6 +143,9 @@ func (b *Builder) addFunction(f *Function) {
 	}
 }
 
+// Node adds a node that has its attributes, inputs and, unlike Op's, its own name; a nil input is an omitted one.
+func (b *Builder) Node(n *Node, outputs int) []*Value { return b.add(n, outputs) }
+
 // add completes a node: checks it, infers its outputs' types and appends it.
 func (b *Builder) add(n *Node, outputs int) []*Value {
 	if n.Name == "" {
