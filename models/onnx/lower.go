@@ -1,0 +1,122 @@
+package onnx
+
+import (
+	"fmt"
+
+	"fmtool/models/graph"
+	"fmtool/models/tensor"
+)
+
+// Profile is a version of the format to write.
+type Profile struct {
+	Name      string
+	IR, Opset int
+	Runtime   string // the oldest onnxruntime that loads it
+}
+
+// The profiles, oldest first. Newer versions of the format gain nothing for the operators written here and lose consumers.
+var (
+	Wide   = Profile{"wide", 8, 17, "1.12"}
+	Seeded = Profile{"seeded", 8, 18, "1.14"}
+	Modern = Profile{"modern", 10, 21, "1.18"}
+)
+
+// Profiles lists them.
+func Profiles() []Profile { return []Profile{Wide, Seeded, Modern} }
+
+// missing is the error for what p cannot say; it names the first profile that can.
+func (p Profile) missing(what string, since int) error {
+	for _, other := range Profiles() {
+		if other.Opset >= since {
+			return fmt.Errorf("%s needs opset %d, profile %s has %d: write the model with profile %s (onnxruntime ≥ %s)",
+				what, since, p.Name, p.Opset, other.Name, other.Runtime)
+		}
+	}
+	return fmt.Errorf("%s needs opset %d; no profile has it", what, since)
+}
+
+// needs is an error about the opset that a node's contents need; the writer turns it into advice.
+type needs struct {
+	what  string
+	since int
+}
+
+func (n needs) Error() string { return fmt.Sprintf("%s needs opset %d", n.what, n.since) }
+
+// The changes from the canonical definition to older ones.
+
+// axesToAttribute writes a reduction whose axes must be known.
+func axesToAttribute(c *conversion) error {
+	noop := c.integer("noop_with_empty_axes", 0) != 0
+	var axes []int64
+	if len(c.in) > 1 && c.in[1] != nil {
+		list, ok := fixedInts(c.in[1])
+		if !ok {
+			return needs{c.op + " over axes that are computed", 18}
+		}
+		axes = list
+	}
+	c.in = c.in[:1]
+	switch {
+	case len(axes) > 0:
+		c.attrs["axes"] = axes
+	case noop:
+		c.op = "Identity"
+		delete(c.attrs, "keepdims")
+	}
+	return nil
+}
+
+// fixedInts is the elements of an integer value that no run can change.
+func fixedInts(v *graph.Value) ([]int64, bool) {
+	if v.Kind != graph.Constant && v.Kind != graph.Captured || v.Ints == nil {
+		return nil, false
+	}
+	list := make([]int64, len(v.Ints))
+	for i, d := range v.Ints {
+		n, ok := d.Fixed()
+		if !ok {
+			return nil, false
+		}
+		list[i] = int64(n)
+	}
+	return list, true
+}
+
+func noBool(c *conversion) error {
+	if c.in[0].Type.DType == tensor.Bool {
+		return needs{c.op + " of bool", 20}
+	}
+	return nil
+}
+
+func noExtremes(c *conversion) error {
+	if r, _ := c.attrs["reduction"].(string); r == "max" || r == "min" {
+		return needs{"ScatterElements with reduction " + r, 18}
+	}
+	return nil
+}
+
+// evenParts writes Split without num_outputs: parts of equal length follow from the number of outputs, others are listed.
+func evenParts(c *conversion) error {
+	delete(c.attrs, "num_outputs")
+	if len(c.in) > 1 && c.in[1] != nil || c.in[0].Type.Shape == nil {
+		return nil
+	}
+	axis, _ := c.attrs["axis"].(int64)
+	at, err := graph.Axis(int(axis), len(c.in[0].Type.Shape))
+	if err != nil {
+		return err
+	}
+	n, ok := c.in[0].Type.Shape[at].Fixed()
+	if !ok || n%c.outputs == 0 {
+		return nil
+	}
+	size := (n + c.outputs - 1) / c.outputs
+	var parts []int
+	for left := n; len(parts) < c.outputs; left -= size {
+		parts = append(parts, max(0, min(size, left)))
+	}
+	c.input(1, c.constant("split", parts))
+	return nil
+}

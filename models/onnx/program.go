@@ -1,0 +1,470 @@
+package onnx
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"fmtool/models/graph"
+	"fmtool/models/tensor"
+)
+
+// maxNodes bounds what functions that call functions can blow up to.
+const maxNodes = 1 << 20
+
+// Graph converts the model to a program in canonical form. An operator, domain or version that is not read, a value that is no tensor, and a node
+// that does not fit its inputs are errors that name the node.
+//
+// Functions whose inputs have declared types, as FromGraph writes them, stay functions; others are replaced by their nodes wherever they are called.
+func (m *Model) Graph() (*graph.Graph, error) {
+	if m.IRVersion < oldestIR || m.IRVersion > newestIR {
+		return nil, fmt.Errorf("onnx: IR version %d; versions %d to %d are read", m.IRVersion, oldestIR, newestIR)
+	}
+	if m.Main == nil {
+		return nil, errors.New("onnx: the model has no graph")
+	}
+	opset, err := imports(m.OpsetImport)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{model: m, b: graph.NewBuilder(m.Main.Name), opset: opset, env: newScope(nil), shared: newShared(m)}
+	r.main = r.b
+	g, err := r.program()
+	if err != nil {
+		return nil, fmt.Errorf("onnx: %w", err)
+	}
+	return g, nil
+}
+
+// imports is the versions of the operator sets by domain; ONNX's own is "".
+func imports(list []*OperatorSetID) (map[string]int, error) {
+	versions := map[string]int{}
+	for _, o := range list {
+		versions[domain(o.Domain)] = int(o.Version)
+	}
+	v, ok := versions[""]
+	if ok && (v < oldestOpset || v > newestOpset) {
+		return nil, fmt.Errorf("onnx: opset %d; %d to %d are read", v, oldestOpset, newestOpset)
+	}
+	return versions, nil
+}
+
+func domain(d string) string {
+	if d == "ai.onnx" {
+		return ""
+	}
+	return d
+}
+
+// reader builds one graph, or one function's body, from named values.
+type reader struct {
+	model  *Model
+	b      *graph.Builder
+	main   *graph.Builder // of the outermost graph: parameters live there
+	opset  map[string]int
+	env    *scope
+	call   *Node // of the function being replaced by its nodes; nil outside
+	inside *Function
+	*shared
+}
+
+// shared is what all readers of a model have in common.
+type shared struct {
+	nodes     int // so far
+	depth     int // of calls
+	functions map[[3]string]*Function
+	kept      map[*Function]*graph.Function
+}
+
+// scope is the values of a graph by name; those of the graph around it are seen too.
+type scope struct {
+	values map[string]*graph.Value
+	outer  *scope
+}
+
+func newScope(outer *scope) *scope { return &scope{map[string]*graph.Value{}, outer} }
+
+func (s *scope) find(name string) (*graph.Value, bool) {
+	for ; s != nil; s = s.outer {
+		if v, ok := s.values[name]; ok {
+			return v, true
+		}
+	}
+	return nil, false
+}
+
+func (r *reader) program() (*graph.Graph, error) {
+	if err := r.keepFunctions(); err != nil {
+		return nil, err
+	}
+	if err := r.inputs(r.model.Main); err != nil {
+		return nil, err
+	}
+	if err := r.body(r.model.Main); err != nil {
+		return nil, err
+	}
+	for _, o := range r.model.Main.Output {
+		v, err := r.value(o.Name)
+		if err != nil {
+			return nil, fmt.Errorf("output %q: %w", o.Name, err)
+		}
+		r.b.Output(o.Name, v)
+	}
+	g, err := r.b.Graph()
+	if err != nil {
+		return nil, err
+	}
+	g.Doc = r.model.Main.DocString
+	return g, nil
+}
+
+// inputs adds the inputs of the main graph that no initialiser gives a value.
+func (r *reader) inputs(g *Graph) error {
+	given := map[string]bool{}
+	for _, t := range g.Initializer {
+		given[t.Name] = true
+	}
+	for _, in := range g.Input {
+		if given[in.Name] {
+			continue
+		}
+		t, err := typeOf(in.Type)
+		if err != nil {
+			return fmt.Errorf("input %q: %w", in.Name, err)
+		}
+		v := r.b.Input(in.Name, t.DType, t.Shape...)
+		v.Type.Shape = t.Shape // nil: unknown rank
+		if err := r.define(in.Name, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// body adds the initialisers and nodes of g.
+func (r *reader) body(g *Graph) error {
+	if len(g.SparseInitializer) > 0 {
+		return fmt.Errorf("graph %q has sparse initialisers, which are not read", g.Name)
+	}
+	for _, t := range g.Initializer {
+		data, err := t.value()
+		if err != nil {
+			return fmt.Errorf("initialiser %q: %w", t.Name, err)
+		}
+		var v *graph.Value
+		if isParameter(t, data, r.b == r.main) {
+			v = r.main.Param(t.Name, data)
+		} else {
+			v = r.b.NamedConst(t.Name, data)
+		}
+		if err := r.define(t.Name, v); err != nil {
+			return err
+		}
+	}
+	for _, n := range g.Node {
+		if err := r.node(n); err != nil {
+			return fmt.Errorf("node %q (%s): %w", nodeName(n), n.OpType, err)
+		}
+	}
+	return r.b.Err()
+}
+
+// The doc strings that mark an initialiser which is not what the rule of isParameter takes it for, and a node that only gives an output its name.
+const (
+	markConstant  = "constant"
+	markParameter = "parameter"
+	markOutput    = "output"
+)
+
+// isParameter: floating-point numbers of rank ≥ 1 in the main graph, unless marked.
+func isParameter(t *Tensor, data tensor.Tensor, mainGraph bool) bool {
+	switch t.DocString {
+	case markConstant:
+		return false
+	case markParameter:
+		return true
+	}
+	return mainGraph && data.DType().IsFloat() && data.Rank() > 0
+}
+
+// nodeName is the node's name or, without one, its first output's.
+func nodeName(n *Node) string {
+	if n.Name != "" || len(n.Output) == 0 {
+		return n.Name
+	}
+	return n.Output[0]
+}
+
+func (r *reader) define(name string, v *graph.Value) error {
+	if _, taken := r.env.find(name); taken {
+		return fmt.Errorf("the name %q is given to two values", name)
+	}
+	r.env.values[name] = v
+	return r.b.Err()
+}
+
+// value is the value called name; "" is an omitted one.
+func (r *reader) value(name string) (*graph.Value, error) {
+	if name == "" {
+		return nil, nil
+	}
+	v, ok := r.env.find(name)
+	if !ok {
+		return nil, fmt.Errorf("no value %q is computed before it", name)
+	}
+	return v, nil
+}
+
+func (r *reader) node(n *Node) error {
+	if r.nodes++; r.nodes > maxNodes {
+		return fmt.Errorf("more than %d nodes, functions counted at each call", maxNodes)
+	}
+	in := make([]*graph.Value, len(n.Input))
+	for i, name := range n.Input {
+		v, err := r.value(name)
+		if err != nil {
+			return fmt.Errorf("input %d: %w", i, err)
+		}
+		in[i] = v
+	}
+	out, err := r.apply(n, in)
+	if err != nil {
+		return err
+	}
+	if err := r.b.Err(); err != nil {
+		return err
+	}
+	for i, name := range n.Output {
+		if name == "" || i >= len(out) {
+			continue
+		}
+		if out[i] == nil {
+			return fmt.Errorf("output %q is not computed", name)
+		}
+		if err := r.define(name, out[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// apply adds what computes the node's outputs.
+func (r *reader) apply(n *Node, in []*graph.Value) ([]*graph.Value, error) {
+	if f := r.function(n); f != nil {
+		return r.callFunction(f, n, in)
+	}
+	if d := domain(n.Domain); d != "" {
+		return nil, fmt.Errorf("operator %s of domain %s is not in the table of operators, and the model has no such function", n.OpType, d)
+	}
+	if n.OpType == "Identity" && n.DocString == markOutput && len(in) == 1 {
+		return in, nil
+	}
+	version, ok := r.opset[""]
+	if !ok && len(r.opset) > 0 {
+		return nil, errors.New("the model imports no opset of ONNX's own operators")
+	}
+	kind, err := lookup(n.OpType, max(version, 1))
+	if err != nil {
+		return nil, err
+	}
+	attrs, err := r.attributes(n, in)
+	if err != nil {
+		return nil, err
+	}
+	c := &conversion{op: n.OpType, name: nodeName(n), version: max(version, 1), in: in, attrs: attrs, outputs: wanted(n), b: r.b}
+	if c.version < 6 {
+		delete(c.attrs, "consumed_inputs") // said which inputs may be overwritten
+	}
+	if err := c.run(kind.read); err != nil || c.out != nil {
+		return c.out, err
+	}
+	return r.b.Node(&graph.Node{Op: c.op, Name: c.name, In: c.in, Attrs: c.attrs}, c.outputs), nil
+}
+
+// wanted is the number of outputs up to the last that has a name; at least one.
+func wanted(n *Node) int {
+	count := len(n.Output)
+	for count > 1 && n.Output[count-1] == "" {
+		count--
+	}
+	return max(count, 1)
+}
+
+// attributes converts the node's attributes; in a function's body, references are looked up in the call.
+func (r *reader) attributes(n *Node, in []*graph.Value) (graph.Attrs, error) {
+	attrs := graph.Attrs{}
+	for _, a := range n.Attribute {
+		from := a
+		if a.RefAttrName != "" {
+			if from = r.referred(a.RefAttrName); from == nil {
+				continue // the call leaves it to the operator's default
+			}
+		}
+		if _, twice := attrs[a.Name]; twice {
+			return nil, fmt.Errorf("attribute %s stands twice", a.Name)
+		}
+		v, err := r.attribute(from, n, in)
+		if err != nil {
+			return nil, fmt.Errorf("attribute %s: %w", a.Name, err)
+		}
+		attrs[a.Name] = v
+	}
+	return attrs, nil
+}
+
+// referred is the attribute that the call of the function gives, or the function's default.
+func (r *reader) referred(name string) *Attribute {
+	if r.call == nil {
+		return nil
+	}
+	for _, list := range [][]*Attribute{r.call.Attribute, r.inside.AttributeProto} {
+		for _, a := range list {
+			if a.Name == name {
+				return a
+			}
+		}
+	}
+	return nil
+}
+
+func (r *reader) attribute(a *Attribute, n *Node, in []*graph.Value) (any, error) {
+	switch a.kind() {
+	case FloatAttribute:
+		return a.F, nil
+	case IntAttribute:
+		return a.I, nil
+	case StringAttribute:
+		return string(a.S), nil
+	case TensorAttribute:
+		if a.T == nil {
+			return nil, errors.New("no tensor")
+		}
+		return a.T.value()
+	case GraphAttribute:
+		if a.G == nil {
+			return nil, errors.New("no graph")
+		}
+		return r.subgraph(a.G, n, in)
+	case FloatsAttribute:
+		return append([]float32{}, a.Floats...), nil
+	case IntsAttribute:
+		return append([]int64{}, a.Ints...), nil
+	case StringsAttribute:
+		list := []string{}
+		for _, s := range a.Strings {
+			list = append(list, string(s))
+		}
+		return list, nil
+	}
+	return nil, errors.New("lists of tensors or graphs, sparse tensors and types are not read")
+}
+
+// kind is the attribute's type; files of IR version 1 leave it to the field that is set.
+func (a *Attribute) kind() AttributeType {
+	if a.Type != UndefinedAttribute {
+		return a.Type
+	}
+	for _, k := range []struct {
+		set  bool
+		kind AttributeType
+	}{
+		{a.T != nil, TensorAttribute}, {a.G != nil, GraphAttribute}, {a.S != nil, StringAttribute}, {len(a.Floats) > 0, FloatsAttribute},
+		{len(a.Ints) > 0, IntsAttribute}, {len(a.Strings) > 0, StringsAttribute}, {a.F != 0, FloatAttribute},
+	} {
+		if k.set {
+			return k.kind
+		}
+	}
+	return IntAttribute
+}
+
+// subgraph converts a body or branch. It sees the values outside; an input without a declared type has that of the value a Loop hands in.
+func (r *reader) subgraph(g *Graph, n *Node, in []*graph.Value) (sub *graph.Graph, err error) {
+	sub = r.b.Sub(g.Name, func(b *graph.Builder) {
+		inner := *r
+		inner.b, inner.env = b, newScope(r.env)
+		for i, v := range g.Input {
+			t, typeErr := typeOf(v.Type)
+			if typeErr != nil && i < len(in) && in[i] != nil && n.OpType == "Loop" {
+				t, typeErr = graph.Type{DType: in[i].Type.DType}, nil
+			}
+			if typeErr != nil {
+				err = fmt.Errorf("graph %q: input %q: %w", g.Name, v.Name, typeErr)
+				return
+			}
+			if err = inner.define(v.Name, b.SubInput(v.Name, t)); err != nil {
+				return
+			}
+		}
+		if err = inner.body(g); err != nil {
+			return
+		}
+		for _, o := range g.Output {
+			var v *graph.Value
+			if v, err = inner.value(o.Name); err != nil || v == nil {
+				err = errors.Join(err, fmt.Errorf("graph %q: output %q is not computed", g.Name, o.Name))
+				return
+			}
+			b.Output(o.Name, v)
+		}
+	})
+	return sub, err
+}
+
+// typeOf is a tensor's declared type.
+func typeOf(t *Type) (graph.Type, error) {
+	if t == nil || t.Tensor == nil {
+		return graph.Type{}, errors.New("it is not declared as a tensor; sequences, maps, optionals and sparse tensors are not read")
+	}
+	d, err := graph.DTypeOf(int(t.Tensor.ElemType))
+	if err != nil {
+		return graph.Type{}, err
+	}
+	if t.Tensor.Shape == nil {
+		return graph.Type{DType: d}, nil
+	}
+	s := graph.Shape{}
+	for _, dim := range t.Tensor.Shape.Dim {
+		s = append(s, dim.length())
+	}
+	return graph.Type{DType: d, Shape: s}, nil
+}
+
+// linearForm is how graph.Dim prints 2*batch+1.
+var linearForm = regexp.MustCompile(`^(?:([1-9][0-9]{0,8})\*)?([A-Za-z_][A-Za-z_0-9]*)([+-][1-9][0-9]{0,8})?$`)
+
+func (d *Dimension) length() graph.Dim {
+	switch {
+	case d.Value != nil && *d.Value >= 0:
+		return graph.Fix(int(*d.Value))
+	case d.Param == nil || *d.Param == "":
+		return graph.Unknown
+	}
+	part := linearForm.FindStringSubmatch(*d.Param)
+	if part == nil {
+		return graph.Sym(*d.Param)
+	}
+	times, _ := strconv.Atoi(part[1])
+	plus, _ := strconv.Atoi(part[3])
+	return graph.Dim{Name: part[2], Times: max(times, 1), Plus: plus}
+}
+
+// Metadata is the model's metadata as a map. A key that stands twice has its last value; Check reports it.
+func (m *Model) Metadata() map[string]string {
+	meta := map[string]string{}
+	for _, e := range m.MetadataProps {
+		meta[e.Key] = e.Value
+	}
+	return meta
+}
+
+// setMetadata replaces the model's metadata, sorted by key.
+func (m *Model) setMetadata(meta map[string]string) {
+	m.MetadataProps = nil
+	for _, key := range slices.Sorted(maps.Keys(meta)) {
+		m.MetadataProps = append(m.MetadataProps, &StringStringEntry{Key: key, Value: meta[key]})
+	}
+}
