@@ -262,3 +262,30 @@ func (b *Builder) retyped(t tensor.Tensor) tensor.Tensor {
 	}
 	return t
 }
+
+// InlineBody adds the nodes of a subgraph of this builder's graph, with in for its inputs, and returns what its outputs become. Captures are
+// the outer values themselves.
+func (b *Builder) InlineBody(g *Graph, in ...*Value) []*Value {
+	env := map[*Value]*Value{}
+	for i, v := range g.Inputs {
+		env[v] = in[i]
+	}
+	for _, c := range g.Captures {
+		env[c.Inner] = b.local(c.Outer)
+	}
+	return b.replay(b.main().g, g, env)
+}
+
+// Local is v as this builder's graph sees it: v itself, or in a subgraph its capture.
+func (b *Builder) Local(v *Value) *Value { return b.local(v) }
+
+// Subgraphs returns the subgraphs among a node's attributes, by name.
+func (n *Node) Subgraphs() []*Graph {
+	var out []*Graph
+	for _, name := range sortedAttrs(n.Attrs) {
+		if g, ok := n.Attrs[name].(*Graph); ok {
+			out = append(out, g)
+		}
+	}
+	return out
+}

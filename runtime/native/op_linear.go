@@ -54,10 +54,11 @@ func plainProduct[T number](s matrix, x []T, lda int, y []T, ldb int, out []T) f
 				clear(row)
 			}
 			for l := range s.k {
-				v := x[a+i*lda+l]
+				at := a + i*lda + l
 				if s.tA {
-					v = x[a+l*lda+i]
+					at = a + l*lda + i
 				}
+				v := x[at]
 				if s.tB {
 					for j := range row {
 						row[j] += v * y[b+j*ldb+l]
