@@ -121,6 +121,15 @@ func castByName(c *conversion) error {
 	return nil
 }
 
+// castKnown drops what concerns float8 only.
+func castKnown(c *conversion) error {
+	delete(c.attrs, "saturate")
+	delete(c.attrs, "round_mode")
+	to, _ := c.attrs["to"].(int64)
+	_, err := dtypeOf(int32(to))
+	return err
+}
+
 // boundsFromAttributes reads Clip below opset 11. Between 6 and 10 absent bounds are those of float32, which matters for infinities.
 func boundsFromAttributes(c *conversion) error {
 	for i, name := range []string{"min", "max"} {
@@ -155,7 +164,7 @@ func constant(c *conversion) error {
 		case []int64:
 			t = tensor.Of(v, len(v))
 		default:
-			return fmt.Errorf("Constant: strings and graphs (attribute %s) are no values of a program", name)
+			return notRead("Constant: strings and graphs (attribute %s) are no values of a program", name)
 		}
 	}
 	if t.IsZero() || len(c.attrs) != 1 {

@@ -20,11 +20,32 @@ const maxNodes = 1 << 20
 //
 // Functions whose inputs have declared types, as FromGraph writes them, stay functions; others are replaced by their nodes wherever they are called.
 func (m *Model) Graph() (*graph.Graph, error) {
+	r, err := newReader(m)
+	if err != nil {
+		return nil, fmt.Errorf("onnx: %w", err)
+	}
+	g, err := r.program()
+	if err != nil {
+		return nil, fmt.Errorf("onnx: %w", err)
+	}
+	return g, nil
+}
+
+// unread is a part of the format that is valid and not read: errors.Is reports errors.ErrUnsupported.
+type unread struct{ what string }
+
+func (u unread) Error() string        { return u.what }
+func (u unread) Is(target error) bool { return target == errors.ErrUnsupported }
+
+func notRead(format string, args ...any) error { return unread{fmt.Sprintf(format, args...)} }
+
+// newReader prepares to read the main graph.
+func newReader(m *Model) (*reader, error) {
 	if m.IRVersion < oldestIR || m.IRVersion > newestIR {
-		return nil, fmt.Errorf("onnx: IR version %d; versions %d to %d are read", m.IRVersion, oldestIR, newestIR)
+		return nil, notRead("IR version %d; versions %d to %d are read", m.IRVersion, oldestIR, newestIR)
 	}
 	if m.Main == nil {
-		return nil, errors.New("onnx: the model has no graph")
+		return nil, errors.New("the model has no graph")
 	}
 	opset, err := imports(m.OpsetImport)
 	if err != nil {
@@ -32,11 +53,7 @@ func (m *Model) Graph() (*graph.Graph, error) {
 	}
 	r := &reader{model: m, b: graph.NewBuilder(m.Main.Name), opset: opset, env: newScope(nil), shared: newShared(m)}
 	r.main = r.b
-	g, err := r.program()
-	if err != nil {
-		return nil, fmt.Errorf("onnx: %w", err)
-	}
-	return g, nil
+	return r, nil
 }
 
 // imports is the versions of the operator sets by domain; ONNX's own is "".
@@ -47,7 +64,7 @@ func imports(list []*OperatorSetID) (map[string]int, error) {
 	}
 	v, ok := versions[""]
 	if ok && (v < oldestOpset || v > newestOpset) {
-		return nil, fmt.Errorf("onnx: opset %d; %d to %d are read", v, oldestOpset, newestOpset)
+		return nil, notRead("opset %d; %d to %d are read", v, oldestOpset, newestOpset)
 	}
 	return versions, nil
 }
@@ -147,7 +164,7 @@ func (r *reader) inputs(g *Graph) error {
 // body adds the initialisers and nodes of g.
 func (r *reader) body(g *Graph) error {
 	if len(g.SparseInitializer) > 0 {
-		return fmt.Errorf("graph %q has sparse initialisers, which are not read", g.Name)
+		return notRead("graph %q has sparse initialisers, which are not read", g.Name)
 	}
 	for _, t := range g.Initializer {
 		data, err := t.value()
@@ -257,7 +274,7 @@ func (r *reader) apply(n *Node, in []*graph.Value) ([]*graph.Value, error) {
 		return r.callFunction(f, n, in)
 	}
 	if d := domain(n.Domain); d != "" {
-		return nil, fmt.Errorf("operator %s of domain %s is not in the table of operators, and the model has no such function", n.OpType, d)
+		return nil, notRead("operator %s of domain %s is not in the table of operators, and the model has no such function", n.OpType, d)
 	}
 	if n.OpType == "Identity" && n.DocString == markOutput && len(in) == 1 {
 		return in, nil
@@ -359,7 +376,7 @@ func (r *reader) attribute(a *Attribute, n *Node, in []*graph.Value) (any, error
 		}
 		return list, nil
 	}
-	return nil, errors.New("lists of tensors or graphs, sparse tensors and types are not read")
+	return nil, notRead("lists of tensors or graphs, sparse tensors and types are not read")
 }
 
 // kind is the attribute's type; files of IR version 1 leave it to the field that is set.
@@ -417,9 +434,9 @@ func (r *reader) subgraph(g *Graph, n *Node, in []*graph.Value) (sub *graph.Grap
 // typeOf is a tensor's declared type.
 func typeOf(t *Type) (graph.Type, error) {
 	if t == nil || t.Tensor == nil {
-		return graph.Type{}, errors.New("it is not declared as a tensor; sequences, maps, optionals and sparse tensors are not read")
+		return graph.Type{}, notRead("it is not declared as a tensor; sequences, maps, optionals and sparse tensors are not read")
 	}
-	d, err := graph.DTypeOf(int(t.Tensor.ElemType))
+	d, err := dtypeOf(t.Tensor.ElemType)
 	if err != nil {
 		return graph.Type{}, err
 	}

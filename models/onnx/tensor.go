@@ -41,7 +41,7 @@ func (t *Tensor) Value() (tensor.Tensor, error) {
 }
 
 func (t *Tensor) value() (tensor.Tensor, error) {
-	d, err := graph.DTypeOf(int(t.DataType))
+	d, err := dtypeOf(t.DataType)
 	if err != nil {
 		return tensor.Tensor{}, err
 	}
@@ -50,9 +50,9 @@ func (t *Tensor) value() (tensor.Tensor, error) {
 	case err != nil:
 		return tensor.Tensor{}, err
 	case t.DataLocation != 0 || len(t.ExternalData) > 0:
-		return tensor.Tensor{}, fmt.Errorf("its data are in another file, which is not read; save the model with all data inside")
+		return tensor.Tensor{}, notRead("its data are in another file, which is not read; save the model with all data inside")
 	case t.Segment != nil:
-		return tensor.Tensor{}, fmt.Errorf("it is one segment of a tensor; segments are not read")
+		return tensor.Tensor{}, notRead("it is one segment of a tensor; segments are not read")
 	case t.RawData != nil:
 		return tensor.FromBytes(d, t.RawData, shape...)
 	}
@@ -97,4 +97,18 @@ func (t *Tensor) typed(d tensor.DType) (n int, convert func(shape []int) tensor.
 		}
 	}
 	return len(t.Int32Data), func(s []int) tensor.Tensor { return tensor.Of(slices.Clone(t.Int32Data), s...).Convert(d) }
+}
+
+// elementTypes names the types of onnx.proto that no program has.
+var elementTypes = map[int32]string{
+	8: "string", 14: "complex64", 15: "complex128", 16: "bfloat16", 17: "float8e4m3fn", 18: "float8e4m3fnuz", 19: "float8e5m2", 20: "float8e5m2fnuz",
+	21: "uint4", 22: "int4", 23: "float4e2m1", 24: "float8e8m0", 25: "uint2", 26: "int2",
+}
+
+// dtypeOf is the element type with ONNX's number code.
+func dtypeOf(code int32) (tensor.DType, error) {
+	if name, ok := elementTypes[code]; ok {
+		return tensor.Invalid, notRead("elements of type %s are not read", name)
+	}
+	return graph.DTypeOf(int(code))
 }

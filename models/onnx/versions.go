@@ -100,7 +100,7 @@ var versions = map[string]row{
 	"Where":          {since: 9},
 	"Xor":            {since: 1, read: []change{{7, axisBroadcast}}},
 
-	"Cast": {since: 1, read: []change{{6, castByName}, {always, without("saturate", "round_mode")}}, write: []change{{always, without("saturate")}}},
+	"Cast": {since: 1, read: []change{{6, castByName}, {always, castKnown}}, write: []change{{always, without("saturate")}}},
 	"Clip": {since: 1, read: []change{{11, boundsFromAttributes}}},
 
 	"Constant":        {since: 1, read: []change{{always, constant}}},
@@ -140,7 +140,7 @@ func lookup(op string, version int) (row, error) {
 	r, ok := versions[op]
 	switch {
 	case !ok:
-		return r, fmt.Errorf("operator %s is not in the table of operators", op)
+		return r, notRead("operator %s is not in the table of operators", op)
 	case version < r.since:
 		return r, fmt.Errorf("operator %s exists since opset %d, the model imports %d", op, r.since, version)
 	}
