@@ -1,0 +1,152 @@
+package data
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fmtool/models/flow"
+	"fmtool/models/noise"
+)
+
+// Set is a data set: N rows of D numbers in data units.
+type Set struct {
+	Rows    []float32 // [N, D]
+	Dims    []int     // of one row: [D], or [1 8 8] for images
+	Columns []string  // names of the D columns, nil for images
+	Labels  []int64   // [N], nil without labels
+	Classes []string  // names of the labels
+}
+
+// Dim is D, the number of columns.
+func (s *Set) Dim() int {
+	n := 1
+	for _, d := range s.Dims {
+		n *= d
+	}
+	return n
+}
+
+// Len is N, the number of rows.
+func (s *Set) Len() int { return len(s.Rows) / s.Dim() }
+
+// Row is row i, shared.
+func (s *Set) Row(i int) []float32 { d := s.Dim(); return s.Rows[i*d : (i+1)*d] }
+
+// Take returns the rows of the given numbers, copied.
+func (s *Set) Take(index []int) *Set {
+	out := &Set{Dims: s.Dims, Columns: s.Columns, Classes: s.Classes}
+	for _, i := range index {
+		out.Rows = append(out.Rows, s.Row(i)...)
+		if s.Labels != nil {
+			out.Labels = append(out.Labels, s.Labels[i])
+		}
+	}
+	return out
+}
+
+// Options say how to read a source. The zero value takes every column of a file as data.
+type Options struct {
+	Columns []string // the data columns of a CSV, by name; nil: all but the label
+	Label   string   // the label column of a CSV, by name; "": none
+	Seed    uint64   // of generated data
+}
+
+// Load reads a source: the path of a .csv, .csv.gz or .npy file, "digits", or the name of a shape with options, as in moons:noise=0.05,n=10000.
+func Load(source string, o Options) (*Set, error) {
+	name, args, _ := strings.Cut(source, ":")
+	if g, ok := shapes[name]; ok {
+		return g.load(name, args, o.Seed)
+	}
+	switch {
+	case source == "digits":
+		return Digits()
+	case strings.HasSuffix(source, ".npy"):
+		return file(source, func(b []byte) (*Set, error) { return ReadNPY(b) })
+	case strings.HasSuffix(source, ".csv"), strings.HasSuffix(source, ".csv.gz"):
+		return file(source, func(b []byte) (*Set, error) { return ReadCSV(b, o) })
+	}
+	known := append([]string{"digits"}, Shapes()...)
+	if _, err := os.Stat(source); err == nil {
+		return nil, fmt.Errorf("data: %s: want a file that ends in .csv, .csv.gz or .npy", source)
+	}
+	if strings.ContainsAny(source, "./") {
+		return nil, fmt.Errorf("data: %s: no such file", source)
+	}
+	return nil, fmt.Errorf("data: %w, or a file .csv, .csv.gz or .npy", flow.Unknown("data set", name, known))
+}
+
+func file(path string, read func([]byte) (*Set, error)) (*Set, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("data: %w", err)
+	}
+	s, err := read(b)
+	if err != nil {
+		return nil, fmt.Errorf("data: %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// check refuses what cannot be trained on.
+func (s *Set) check() (*Set, error) {
+	if len(s.Rows) == 0 {
+		return nil, fmt.Errorf("no rows")
+	}
+	for i, v := range s.Rows {
+		if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
+			return nil, fmt.Errorf("row %d, column %s: %g is no number to learn from", i/s.Dim()+1, s.column(i%s.Dim()), v)
+		}
+	}
+	return s, nil
+}
+
+func (s *Set) column(j int) string {
+	if s.Columns != nil {
+		return strconv.Quote(s.Columns[j])
+	}
+	return strconv.Itoa(j + 1)
+}
+
+// Split cuts off a fraction of the rows, chosen by the seed, to be held out from training. At least one row stays on each side.
+func (s *Set) Split(fraction float64, seed uint64) (train, held *Set) {
+	perm := make([]int, s.Len())
+	noise.New(seed, noise.Split).Perm(perm)
+	n := min(max(int(math.Round(fraction*float64(s.Len()))), 1), s.Len()-1)
+	out, in := perm[:n], perm[n:]
+	slices.Sort(out)
+	slices.Sort(in)
+	return s.Take(in), s.Take(out)
+}
+
+// Batcher says which rows each training step sees: every row once in each epoch, in an order of its own; the rows left over at the end
+// of an epoch, fewer than a batch, are skipped. It is a pure function of seed and step.
+type Batcher struct {
+	order   noise.Stream
+	rows    int
+	batch   int
+	perm    []int
+	current int // epoch whose order perm holds
+}
+
+// NewBatcher returns the batches of a set of rows rows.
+func NewBatcher(rows, batch int, seed uint64) (*Batcher, error) {
+	if batch < 1 || rows < batch {
+		return nil, fmt.Errorf("data: %d rows are fewer than a batch of %d; use --batch %d or less", rows, batch, max(rows, 1))
+	}
+	return &Batcher{order: noise.New(seed, noise.Order), rows: rows, batch: batch, perm: make([]int, rows), current: -1}, nil
+}
+
+// Step returns the rows of step k ≥ 0. The slice is valid until the next call.
+func (b *Batcher) Step(k int) []int {
+	perEpoch := b.rows / b.batch
+	epoch, i := k/perEpoch, k%perEpoch
+	if epoch != b.current {
+		b.order.Sub(uint32(epoch)).Perm(b.perm)
+		b.current = epoch
+	}
+	return b.perm[i*b.batch : (i+1)*b.batch]
+}
