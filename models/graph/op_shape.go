@@ -47,6 +47,9 @@ func inferConstant(c *Inference) error {
 	return nil
 }
 
+// maxRank bounds the ranks that a value's declared length asks for.
+const maxRank = 64
+
 // shapeFrom reads a shape held by an int64 vector as far as it is known; -1 stands for an unknown length.
 func shapeFrom(k Known) (Shape, error) {
 	if k.DType != tensor.Int64 || k.Shape != nil && len(k.Shape) != 1 {
@@ -61,6 +64,9 @@ func shapeFrom(k Known) (Shape, error) {
 	n, ok := k.Shape[0].Fixed()
 	if !ok {
 		return nil, nil
+	}
+	if n < 0 || n > maxRank {
+		return nil, fmt.Errorf("a shape of %d dimensions; at most %d", n, maxRank)
 	}
 	s := make(Shape, n)
 	for i := range s {
@@ -392,6 +398,9 @@ func inferSlice(c *Inference) error {
 		}
 		step := 1
 		if steps != nil {
+			if len(steps) != len(axes) {
+				return fmt.Errorf("%d steps for %d axes", len(steps), len(axes))
+			}
 			step = steps[i]
 		}
 		if step == 0 {
@@ -541,7 +550,10 @@ func inferOneHot(c *Inference) error {
 	depth := Unknown
 	if len(c.In[1].Ints) == 1 {
 		depth = c.In[1].Ints[0]
-	} else if !c.In[1].Data.IsZero() {
+	} else if d := c.In[1].Data; !d.IsZero() {
+		if d.Len() != 1 {
+			return fmt.Errorf("depth %v: want one number", d)
+		}
 		depth = Fix(int(c.In[1].Data.Convert(tensor.Int64).Int64()[0]))
 	}
 	s := append(Shape{}, c.In[0].Shape[:axis]...)
@@ -573,7 +585,10 @@ func inferSqueeze(c *Inference) error {
 		}
 		for _, a := range axes {
 			axis, err := Axis(a, len(s))
-			if n, fixed := s[max(axis, 0)].Fixed(); err != nil || fixed && n != 1 {
+			if err != nil {
+				return fmt.Errorf("%v: %w", c.In[0].Type, err)
+			}
+			if n, fixed := s[axis].Fixed(); fixed && n != 1 {
 				return fmt.Errorf("%v: axis %d is not of length 1", c.In[0].Type, a)
 			}
 			drop[axis] = true
