@@ -11,52 +11,53 @@ import (
 	"fmtool/models/noise"
 )
 
-// shape is a generator of points in the plane: row i from three uniforms in [0, 1) and two standard normals of its own.
+// shape is a generator of points in the plane: each row, independently, from three uniforms u in [0, 1) and two standard normals z.
 type shape struct {
 	defaults map[string]float64 // its options
 	labels   int                // number of classes
-	at       func(o map[string]float64, i, n int, u [3]float64, z [2]float64) (x, y float64, label int64)
+	at       func(o map[string]float64, u [3]float64, z [2]float64) (x, y float64, label int64)
 }
 
 // shapes is the table. Options that all have: n rows, scale and shift of the finished points (x·scale + shift, both coordinates).
 var shapes = map[string]shape{
-	// Two interleaved half circles, as scikit-learn's make_moons: angle θ = π·u; outer (cos θ, sin θ), inner (1 − cos θ, ½ − sin θ); plus
-	// noise·N(0, I).
-	"moons": {map[string]float64{"noise": 0.05}, 2, func(o map[string]float64, i, n int, u [3]float64, z [2]float64) (float64, float64, int64) {
+	// Two interleaved half circles, as scikit-learn's make_moons: angle θ = π·u; outer (cos θ, sin θ), inner (1 − cos θ, ½ − sin θ), either with
+	// probability ½; plus noise·N(0, I).
+	"moons": {map[string]float64{"noise": 0.05}, 2, func(o map[string]float64, u [3]float64, z [2]float64) (float64, float64, int64) {
 		s, c := math.Sincos(math.Pi * u[0])
-		if i%2 == 0 {
+		if u[1] < 0.5 {
 			return c + o["noise"]*z[0], s + o["noise"]*z[1], 0
 		}
 		return 1 - c + o["noise"]*z[0], 0.5 - s + o["noise"]*z[1], 1
 	}},
 	// Two concentric circles, as make_circles: radius 1 and factor, angle 2π·u; plus noise·N(0, I).
-	"circles": {map[string]float64{"noise": 0.05, "factor": 0.5}, 2, func(o map[string]float64, i, n int, u [3]float64, z [2]float64) (float64, float64, int64) {
+	"circles": {map[string]float64{"noise": 0.05, "factor": 0.5}, 2, func(o map[string]float64, u [3]float64, z [2]float64) (float64, float64, int64) {
 		s, c := math.Sincos(2 * math.Pi * u[0])
-		r := 1.0
-		if i%2 == 1 {
+		r, k := 1.0, int64(2*u[1])
+		if k == 1 {
 			r = o["factor"]
 		}
-		return r*c + o["noise"]*z[0], r*s + o["noise"]*z[1], int64(i % 2)
+		return r*c + o["noise"]*z[0], r*s + o["noise"]*z[1], k
 	}},
-	// Eight Gaussians of standard deviation std on a circle of radius r: centre (r cos kπ/4, r sin kπ/4), k = row mod 8.
-	"8gaussians": {map[string]float64{"r": 5, "std": 1}, 8, func(o map[string]float64, i, n int, u [3]float64, z [2]float64) (float64, float64, int64) {
-		s, c := math.Sincos(float64(i%8) * math.Pi / 4)
-		return o["r"]*c + o["std"]*z[0], o["r"]*s + o["std"]*z[1], int64(i % 8)
+	// Eight Gaussians of standard deviation std on a circle of radius r: centre (r cos kπ/4, r sin kπ/4), k = ⌊8u⌋.
+	"8gaussians": {map[string]float64{"r": 5, "std": 1}, 8, func(o map[string]float64, u [3]float64, z [2]float64) (float64, float64, int64) {
+		k := math.Floor(8 * u[0])
+		s, c := math.Sincos(k * math.Pi / 4)
+		return o["r"]*c + o["std"]*z[0], o["r"]*s + o["std"]*z[1], int64(k)
 	}},
-	// Uniform on the dark squares of a 4 × 4 board on [−2, 2]², divided by 0.45: x = 4u − 2, y = v + (⌊x⌋ mod 2) − 2·(row mod 2), v in [0, 1).
-	"checkerboard": {map[string]float64{}, 1, func(o map[string]float64, i, n int, u [3]float64, z [2]float64) (float64, float64, int64) {
+	// Uniform on the dark squares of a 4 × 4 board on [−2, 2]², divided by 0.45: x = 4u − 2, y = v + (⌊x⌋ mod 2) − 2·⌊2w⌋, v, w in [0, 1).
+	"checkerboard": {map[string]float64{}, 1, func(o map[string]float64, u [3]float64, z [2]float64) (float64, float64, int64) {
 		x := 4*u[0] - 2
-		y := u[1] - 2*float64(i%2) + math.Abs(math.Mod(math.Floor(x), 2))
+		y := u[1] - 2*math.Floor(2*u[2]) + math.Abs(math.Mod(math.Floor(x), 2))
 		return x / 0.45, y / 0.45, 0
 	}},
 	// The rolled sheet seen from its side, as make_swiss_roll: t = 1.5π(1 + 2u), point (t cos t, t sin t)/5, plus noise·N(0, I).
-	"swissroll": {map[string]float64{"noise": 0.05}, 1, func(o map[string]float64, i, n int, u [3]float64, z [2]float64) (float64, float64, int64) {
+	"swissroll": {map[string]float64{"noise": 0.05}, 1, func(o map[string]float64, u [3]float64, z [2]float64) (float64, float64, int64) {
 		t := 1.5 * math.Pi * (1 + 2*u[0])
 		s, c := math.Sincos(t)
 		return t*c/5 + o["noise"]*z[0], t*s/5 + o["noise"]*z[1], 0
 	}},
 	// The letter S, coordinates 0 and 2 of make_s_curve: t = 3π(u − ½), point (sin t, sign(t)(cos t − 1)), plus noise·N(0, I).
-	"scurve": {map[string]float64{"noise": 0.05}, 1, func(o map[string]float64, i, n int, u [3]float64, z [2]float64) (float64, float64, int64) {
+	"scurve": {map[string]float64{"noise": 0.05}, 1, func(o map[string]float64, u [3]float64, z [2]float64) (float64, float64, int64) {
 		t := 3 * math.Pi * (u[0] - 0.5)
 		s, c := math.Sincos(t)
 		return s + o["noise"]*z[0], math.Copysign(1, t)*(c-1) + o["noise"]*z[1], 0
@@ -112,7 +113,7 @@ func (g shape) make(o map[string]float64, n int, seed uint64) *Set {
 	for i := range n {
 		stream.Uniforms(u[:], uint64(4*i))
 		stream.Normals(z[:], uint64(4*i+3))
-		x, y, label := g.at(o, i, n, [3]float64{float64(u[0]), float64(u[1]), float64(u[2])}, [2]float64{float64(z[0]), float64(z[1])})
+		x, y, label := g.at(o, [3]float64{float64(u[0]), float64(u[1]), float64(u[2])}, [2]float64{float64(z[0]), float64(z[1])})
 		s.Rows = append(s.Rows, float32(x*o["scale"]+o["shift"]), float32(y*o["scale"]+o["shift"]))
 		if g.labels > 1 {
 			s.Labels = append(s.Labels, label)
