@@ -1,0 +1,88 @@
+package solver
+
+import (
+	"context"
+	"fmt"
+)
+
+// Field32 writes f(x, t) into dst for a Stepper. x and dst are the stepper's own slices, the same ones at each call for a given stage.
+type Field32 func(ctx context.Context, dst, x []float32, t float32) error
+
+// Stepper integrates in float32 with n equal steps h = 1/n at times k/n, allocating nothing once made.
+type Stepper struct {
+	m Tableau
+	k [][]float32
+	y []float32
+	x []float32
+}
+
+// NewStepper makes room for states of size numbers.
+func NewStepper(m Tableau, size int) *Stepper {
+	s := &Stepper{m: m, y: make([]float32, size), x: make([]float32, size)}
+	for range m.B {
+		s.k = append(s.k, make([]float32, size))
+	}
+	return s
+}
+
+// State is the current x, to be set before Run and read after it.
+func (s *Stepper) State() []float32 { return s.x }
+
+// Buffers are the slices the field is given: x at the first stage, x at later stages, and dst of each stage. A field that binds memory once
+// can prepare them.
+func (s *Stepper) Buffers() (x, later []float32, dst [][]float32) { return s.x, s.y, s.k }
+
+// Run takes steps steps from t = 0 to 1: steps·(number of stages) evaluations, for Euler exactly at t = 0, h, …, 1 − h. each, if not nil, sees every step
+// done. The context is looked at before each step.
+func (s *Stepper) Run(ctx context.Context, f Field32, steps int, each func(step int)) error {
+	if steps < 1 {
+		return fmt.Errorf("solver: %d steps, want at least 1", steps)
+	}
+	h := 1 / float64(steps)
+	for k := range steps {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := s.step(ctx, f, k, steps, h); err != nil {
+			return fmt.Errorf("solver: %s: step %d of %d: %w", s.m.Name, k, steps, err)
+		}
+		if each != nil {
+			each(k)
+		}
+	}
+	return nil
+}
+
+func (s *Stepper) step(ctx context.Context, f Field32, k, n int, h float64) error {
+	for i := range s.k {
+		at := s.x
+		if i > 0 {
+			at = s.y
+			combine(s.y, s.x, s.k[:i], s.m.A[i], h)
+		}
+		t := float32((float64(k) + s.m.C[i]) / float64(n))
+		if err := f(ctx, s.k[i], at, t); err != nil {
+			return err
+		}
+	}
+	combine(s.x, s.x, s.k, s.m.B, h)
+	return nil
+}
+
+// combine writes x + h Σ c_i k_i; dst may be x.
+func combine(dst, x []float32, k [][]float32, c []float64, h float64) {
+	first := true
+	for i, ci := range c {
+		if ci == 0 {
+			continue
+		}
+		a, ki, from := float32(h*ci), k[i][:len(dst)], x[:len(dst)]
+		if !first {
+			from = dst
+		}
+		first = false
+		for d := range dst {
+			dst[d] = from[d] + a*ki[d]
+		}
+	}
+}
