@@ -11,7 +11,7 @@ import (
 // Limits on what is read. Real files stay far below: models nest a few graphs deep and hold some hundred thousand messages.
 const (
 	maxDepth    = 100     // messages inside messages, as in other protobuf readers
-	maxMessages = 4 << 20 // each takes up to some 250 bytes of memory for as little as 2 bytes of the file
+	maxMessages = 2 << 20 // each takes up to some 250 bytes of memory for as little as 2 bytes of the file
 )
 
 // Unmarshal reads a file. RawData and unknown fields share the memory of b.

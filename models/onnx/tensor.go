@@ -3,7 +3,6 @@ package onnx
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"fmtool/models/graph"
 	"fmtool/models/tensor"
@@ -80,13 +79,13 @@ func (t *Tensor) lengths() (shape []int, n int, err error) {
 func (t *Tensor) typed(d tensor.DType) (n int, convert func(shape []int) tensor.Tensor) {
 	switch d {
 	case tensor.Float32:
-		return len(t.FloatData), func(s []int) tensor.Tensor { return tensor.Of(slices.Clone(t.FloatData), s...) }
+		return len(t.FloatData), func(s []int) tensor.Tensor { return tensor.Of(copied(t.FloatData), s...) }
 	case tensor.Float64:
-		return len(t.DoubleData), func(s []int) tensor.Tensor { return tensor.Of(slices.Clone(t.DoubleData), s...) }
+		return len(t.DoubleData), func(s []int) tensor.Tensor { return tensor.Of(copied(t.DoubleData), s...) }
 	case tensor.Int64:
-		return len(t.Int64Data), func(s []int) tensor.Tensor { return tensor.Of(slices.Clone(t.Int64Data), s...) }
+		return len(t.Int64Data), func(s []int) tensor.Tensor { return tensor.Of(copied(t.Int64Data), s...) }
 	case tensor.Uint64, tensor.Uint32:
-		return len(t.Uint64Data), func(s []int) tensor.Tensor { return tensor.Of(slices.Clone(t.Uint64Data), s...).Convert(d) }
+		return len(t.Uint64Data), func(s []int) tensor.Tensor { return tensor.Of(copied(t.Uint64Data), s...).Convert(d) }
 	case tensor.Float16:
 		return len(t.Int32Data), func(s []int) tensor.Tensor {
 			half := make([]tensor.Half, len(t.Int32Data))
@@ -96,7 +95,7 @@ func (t *Tensor) typed(d tensor.DType) (n int, convert func(shape []int) tensor.
 			return tensor.Of(half, s...)
 		}
 	}
-	return len(t.Int32Data), func(s []int) tensor.Tensor { return tensor.Of(slices.Clone(t.Int32Data), s...).Convert(d) }
+	return len(t.Int32Data), func(s []int) tensor.Tensor { return tensor.Of(copied(t.Int32Data), s...).Convert(d) }
 }
 
 // elementTypes names the types of onnx.proto that no program has.
@@ -112,3 +111,6 @@ func dtypeOf(code int32) (tensor.DType, error) {
 	}
 	return graph.DTypeOf(int(code))
 }
+
+// copied is a copy that is never nil.
+func copied[T any](list []T) []T { return append([]T{}, list...) }
