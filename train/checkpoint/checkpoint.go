@@ -70,7 +70,8 @@ func Unmarshal(b []byte) (State, error) {
 	return s, nil
 }
 
-// Save writes the state into dir, which is made if need be, and removes all but it and the one before.
+// Save writes the state into dir, which is made if need be, and removes all but it and the one before. Files of later steps are removed too: they
+// are what a run that was taken up at an earlier step could not read.
 func Save(fs FS, dir string, s State) error {
 	b, err := s.Marshal()
 	if err != nil {
@@ -86,11 +87,14 @@ func Save(fs FS, dir string, s State) error {
 	if err != nil {
 		return err
 	}
-	for i, old := range list {
-		if i >= keep {
-			if err := fs.Remove(filepath.Join(dir, old)); err != nil {
-				return fmt.Errorf("checkpoint: %w", err)
-			}
+	kept := 0
+	for _, old := range list {
+		if old <= name(s.Step) && kept < keep {
+			kept++
+			continue
+		}
+		if err := fs.Remove(filepath.Join(dir, old)); err != nil {
+			return fmt.Errorf("checkpoint: %w", err)
 		}
 	}
 	return nil

@@ -57,7 +57,7 @@ func (disk) ReadDir(dir string) ([]string, error) {
 }
 
 // WriteFile puts b at path so that a crash at any moment leaves the old file or the new one, whole: temporary name, sync, rename, sync of the folder.
-// After an error the old file is there and the temporary one is not.
+// An error before the rename leaves the old file and removes the temporary one.
 func WriteFile(fs FS, path string, b []byte) error {
 	temp := path + ".tmp"
 	if err := fill(fs, temp, b); err != nil {

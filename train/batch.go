@@ -1,0 +1,110 @@
+package train
+
+import (
+	"fmtool/models"
+	"fmtool/models/flow"
+	"fmtool/models/noise"
+	"fmtool/models/tensor"
+	"fmtool/train/data"
+)
+
+// batch is the inputs of LossGraph for a number of rows, filled anew for each step.
+type batch struct {
+	spec    flow.Spec
+	x1, x0  []float32
+	t       []float32
+	coeffs  [][]float32
+	labels  []int64 // nil: unconditional
+	tensors []tensor.Tensor
+}
+
+func newBatch(m *models.Model, n int) *batch {
+	b := &batch{spec: m.Spec, t: make([]float32, n), x1: make([]float32, n*m.Spec.Dim()), x0: make([]float32, n*m.Spec.Dim())}
+	shape := append([]int{n}, m.Spec.Dims...)
+	column := append([]int{n}, make([]int, len(m.Spec.Dims))...)
+	for i := range m.Spec.Dims {
+		column[i+1] = 1
+	}
+	b.tensors = []tensor.Tensor{tensor.Of(b.x1, shape...), tensor.Of(b.x0, shape...), tensor.Of(b.t, n, 1)}
+	for range coefficients {
+		c := make([]float32, n)
+		b.coeffs, b.tensors = append(b.coeffs, c), append(b.tensors, tensor.Of(c, column...))
+	}
+	if m.Spec.Condition.Kind == flow.Labels {
+		b.labels = make([]int64, n)
+		b.tensors = append(b.tensors, tensor.Of(b.labels, n))
+	}
+	return b
+}
+
+// rows copies rows of a set in model space.
+func (b *batch) rows(set *data.Set, index []int) {
+	d := b.spec.Dim()
+	for i, r := range index {
+		copy(b.x1[i*d:(i+1)*d], set.Row(r))
+		if b.labels != nil {
+			b.labels[i] = set.Labels[r]
+		}
+	}
+}
+
+// sampler draws what the write-up's algorithm draws in each step, as a pure function of seed and step.
+type sampler struct {
+	set                  *data.Set // model space
+	order                *data.Batcher
+	times, noise, labels noise.Stream
+	drop                 float64
+	uniform              []float32
+}
+
+func newSampler(c Config, set *data.Set) (*sampler, error) {
+	order, err := data.NewBatcher(set.Len(), c.Batch, c.Seed)
+	return &sampler{set, order, noise.New(c.Seed, noise.Times), noise.New(c.Seed, noise.Training), noise.New(c.Seed, noise.Labels), c.Drop,
+		make([]float32, c.Batch)}, err
+}
+
+// fill prepares step k ≥ 0: y from the data, t ~ U[0, TimeMax], x0 ~ N(0, I), labels dropped to the null class.
+func (s *sampler) fill(b *batch, k int) {
+	n := uint64(len(b.t))
+	b.rows(s.set, s.order.Step(k))
+	s.times.Uniforms(b.t, uint64(k)*n)
+	for i := range b.t {
+		b.t[i] *= float32(b.spec.TimeMax)
+	}
+	fillCoefficients(b.spec.Schedule, b.t, b.coeffs)
+	pairs := (uint64(len(b.x0)) + 1) / 2
+	s.noise.Normals(b.x0, uint64(k)*pairs)
+	if b.labels == nil || s.drop == 0 {
+		return
+	}
+	s.labels.Uniforms(s.uniform, uint64(k)*n)
+	for i, u := range s.uniform {
+		if float64(u) < s.drop {
+			b.labels[i] = int64(b.spec.Condition.Classes)
+		}
+	}
+}
+
+// bins is the number of time bins of the held-out loss.
+const bins = 10
+
+// heldOutRows is the number of draws of a held-out loss, spread evenly over the bins.
+const heldOutRows = 2000
+
+// heldOut fills a batch that never changes: rows of the held-out set in turn, times that cover [0, TimeMax] evenly in each pass over them, noise of
+// its own stream. Labels stay.
+func heldOut(m *models.Model, set *data.Set, seed uint64) *batch {
+	b := newBatch(m, heldOutRows)
+	index := make([]int, heldOutRows)
+	s := noise.New(seed, noise.HeldOut)
+	order := make([]int, heldOutRows)
+	s.Sub(0).Perm(order) // which row gets which time
+	for i := range index {
+		index[i] = i % set.Len()
+		b.t[i] = (float32(order[i]) + 0.5) / heldOutRows * float32(m.Spec.TimeMax)
+	}
+	b.rows(set, index)
+	fillCoefficients(m.Spec.Schedule, b.t, b.coeffs)
+	s.Sub(1).Normals(b.x0, 0)
+	return b
+}

@@ -1,0 +1,170 @@
+package train
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"go.yaml.in/yaml/v3"
+
+	"fmtool/models"
+	"fmtool/models/flow"
+	"fmtool/train/optim"
+)
+
+// Config is a training run, the file config.yaml. Default gives every setting a good value; a file need name only what it changes.
+type Config struct {
+	Data    string   `yaml:"data,omitempty"`    // the source, for the record and for resuming: see data.Load
+	Columns []string `yaml:"columns,omitempty"` // of a CSV; nil: all
+	Label   string   `yaml:"label,omitempty"`   // column of a CSV
+
+	Seed          uint64      `yaml:"seed"`
+	Steps         int         `yaml:"steps"`
+	Batch         int         `yaml:"batch"`         // rows a step
+	Model         Network     `yaml:"model"`         // the architecture
+	Schedule      string      `yaml:"schedule"`      // a name of flow.ParseSchedule
+	Normaliser    string      `yaml:"normaliser"`    // "column", "global", "none"; "": global for images, column otherwise
+	Unconditional bool        `yaml:"unconditional"` // leave labels out of the model
+	Drop          float64     `yaml:"drop"`          // probability that a row's label is replaced by the null class
+	AdamW         optim.AdamW `yaml:"adamw"`
+	Rate          optim.Rate  `yaml:"rate"`
+	Clip          float64     `yaml:"clip"`     // bound of the gradient's global norm, 0: none
+	EMA           float64     `yaml:"ema"`      // decay of the average of the weights, 0: none
+	HeldOut       float64     `yaml:"held-out"` // fraction of the rows kept from training for the held-out loss, 0: none
+
+	Log        int `yaml:"log"`        // steps between lines of log.jsonl
+	Evaluate   int `yaml:"evaluate"`   // steps between held-out losses
+	Checkpoint int `yaml:"checkpoint"` // steps between checkpoints
+	Threads    int `yaml:"threads"`    // 0: all processors; changes no result
+}
+
+// Default is a run that suits small data sets.
+func Default() Config {
+	return Config{
+		Steps: 4000, Batch: 256, Model: Network{&models.MLP{Width: 64, Depth: 3, Activation: "silu", Features: 16}}, Schedule: "linear", Drop: 0.1,
+		AdamW: optim.Default, Rate: optim.Rate{Kind: "cosine", Peak: 2e-3, Warmup: 100}, Clip: 10, EMA: 0.999, HeldOut: 0.1,
+		Log: 100, Evaluate: 500, Checkpoint: 500,
+	}
+}
+
+// Network is an architecture with its kind as a key, as in {kind: mlp, width: 64}.
+type Network struct{ models.Architecture }
+
+// UnmarshalYAML reads the kind, then that kind's settings.
+func (n *Network) UnmarshalYAML(node *yaml.Node) error {
+	var k struct {
+		Kind string `yaml:"kind"`
+	}
+	if err := node.Decode(&k); err != nil {
+		return err
+	}
+	if k.Kind == "" && n.Architecture != nil {
+		k.Kind = n.Architecture.Kind()
+	}
+	if n.Architecture == nil || k.Kind != n.Architecture.Kind() {
+		a, err := models.NewArchitecture(k.Kind)
+		if err != nil {
+			return fmt.Errorf("line %d: %w", node.Line, err)
+		}
+		n.Architecture = a
+	}
+	if err := known(node, n.Architecture, "kind"); err != nil {
+		return err
+	}
+	return node.Decode(n.Architecture)
+}
+
+// MarshalYAML writes the kind first.
+func (n Network) MarshalYAML() (any, error) {
+	var node yaml.Node
+	if err := node.Encode(n.Architecture); err != nil {
+		return nil, err
+	}
+	var kind yaml.Node
+	if err := kind.Encode(map[string]string{"kind": n.Kind()}); err != nil {
+		return nil, err
+	}
+	node.Content = append(kind.Content, node.Content...)
+	return &node, nil
+}
+
+// ParseConfig reads YAML over the settings in c. Unknown keys are errors that say the line and the nearest key.
+func ParseConfig(c Config, text []byte) (Config, error) {
+	var node yaml.Node
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	err := d.Decode(&node)
+	if errors.Is(err, io.EOF) {
+		return c, nil
+	}
+	if err == nil {
+		if c.Model.Architecture != nil { // decode into a copy: the caller's settings stay
+			c.Model, err = c.Model.clone()
+		}
+	}
+	if err == nil {
+		err = known(node.Content[0], &c)
+	}
+	if err == nil {
+		err = node.Decode(&c)
+	}
+	if err == nil && d.Decode(new(yaml.Node)) != io.EOF {
+		err = errors.New("more than one YAML document")
+	}
+	if err != nil {
+		return Config{}, fmt.Errorf("train: config: %w", err)
+	}
+	return c, nil
+}
+
+// clone copies the architecture's settings.
+func (n Network) clone() (Network, error) {
+	text, err := yaml.Marshal(n)
+	if err != nil {
+		return Network{}, err
+	}
+	var c Network
+	err = yaml.Unmarshal(text, &c)
+	return c, err
+}
+
+// YAML is the configuration as ParseConfig reads it, every setting written out.
+func (c Config) YAML() ([]byte, error) { return yaml.Marshal(c) }
+
+// Check refuses settings that cannot train, naming the first.
+func (c Config) Check() error {
+	for _, s := range []struct {
+		name  string
+		value any
+		ok    bool
+		want  string
+	}{
+		{"steps", c.Steps, c.Steps >= 1, "at least 1"},
+		{"batch", c.Batch, c.Batch >= 1, "at least 1"},
+		{"drop", c.Drop, c.Drop >= 0 && c.Drop <= 1, "a probability"},
+		{"clip", c.Clip, c.Clip >= 0, "at least 0"},
+		{"ema", c.EMA, c.EMA >= 0 && c.EMA < 1, "at least 0 and below 1"},
+		{"held-out", c.HeldOut, c.HeldOut >= 0 && c.HeldOut < 1, "a fraction below 1"},
+		{"log", c.Log, c.Log >= 1, "at least 1"},
+		{"evaluate", c.Evaluate, c.Evaluate >= 1, "at least 1"},
+		{"checkpoint", c.Checkpoint, c.Checkpoint >= 1, "at least 1"},
+		{"threads", c.Threads, c.Threads >= 0 && c.Threads <= 1024, "0 to 1024"},
+	} {
+		if !s.ok {
+			return fmt.Errorf("train: %s is %v, want %s", s.name, s.value, s.want)
+		}
+	}
+	if c.Model.Architecture == nil {
+		return errors.New("train: no model")
+	}
+	if _, err := flow.ParseSchedule(c.Schedule); err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	if err := c.AdamW.Check(); err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	if err := c.Rate.Check(); err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	return nil
+}

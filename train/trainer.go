@@ -1,0 +1,290 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"path/filepath"
+	goruntime "runtime"
+	"time"
+
+	"fmtool/models"
+	"fmtool/models/tensor"
+	"fmtool/runtime/native"
+	"fmtool/train/checkpoint"
+	"fmtool/train/data"
+	"fmtool/train/optim"
+)
+
+// trainer is a run in progress.
+type trainer struct {
+	c        Config
+	o        Options
+	dir      string
+	set      *data.Set // as given
+	rows     int       // of them trained on
+	checksum string
+
+	model   *models.Model // initial weights
+	sampler *sampler
+	batch   *batch
+	states  []string // parameters of the step graph, all of which a checkpoint holds
+	plan    *native.Plan
+	in, out []tensor.Tensor
+	loss    *evaluation // nil: nothing held out
+
+	step  int // steps taken
+	saved int // step of the last checkpoint, −1: none
+	log   *journal
+	mean  meter
+	begun time.Time
+	first int // step at which this process began
+}
+
+// meter is what the next line of the log averages.
+type meter struct {
+	loss  float64
+	steps int
+	since time.Time
+}
+
+func newTrainer(c Config, set *data.Set, dir string, o Options) (*trainer, error) {
+	m, rows, held, err := NewModel(c, set)
+	if err != nil {
+		return nil, err
+	}
+	t := &trainer{c: c, o: o, dir: dir, set: set, rows: rows.Len(), checksum: checksum(set), model: m, saved: -1}
+	if t.sampler, err = newSampler(c, rows); err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	if err := t.compile(); err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	if held != nil {
+		if t.loss, err = newEvaluation(m, heldOut(m, held, c.Seed), t.threads()); err != nil {
+			t.close()
+			return nil, fmt.Errorf("train: %w", err)
+		}
+	}
+	return t, nil
+}
+
+func (t *trainer) threads() int {
+	if t.c.Threads > 0 {
+		return t.c.Threads
+	}
+	return goruntime.GOMAXPROCS(0)
+}
+
+// compile makes the plan of a step and its arguments.
+func (t *trainer) compile() error {
+	g, states, err := StepGraph(t.model, t.c.AdamW, t.c.Clip, t.c.EMA)
+	if err != nil {
+		return err
+	}
+	next := make([]native.State, len(states))
+	for i, s := range states {
+		next[i] = native.State(s)
+		t.states = append(t.states, s.Param)
+	}
+	if t.plan, err = native.Compile(g, native.Options{Threads: t.threads(), State: next}); err != nil {
+		return err
+	}
+	t.batch = newBatch(t.model, t.c.Batch)
+	t.in = append(t.batch.tensors[:len(t.batch.tensors):len(t.batch.tensors)], tensor.New(tensor.Float32), tensor.New(tensor.Float32))
+	t.out = make([]tensor.Tensor, len(g.Outputs)) // absent, but for loss and norm
+	t.out[0], t.out[1] = tensor.New(tensor.Float32), tensor.New(tensor.Float32)
+	return nil
+}
+
+func (t *trainer) close() {
+	t.plan.Close()
+	if t.loss != nil {
+		t.loss.plan.Close()
+	}
+	if t.log != nil {
+		t.log.f.Close()
+	}
+}
+
+// run takes the steps that are left.
+func (t *trainer) run(ctx context.Context) error {
+	var err error
+	if t.log, err = openJournal(t.dir, t.step); err != nil {
+		return err
+	}
+	t.begun, t.first = time.Now(), t.step
+	t.mean.since = t.begun
+	for t.step < t.c.Steps {
+		if ctx.Err() != nil {
+			if err := t.save(); err != nil {
+				return err
+			}
+			return fmt.Errorf("%w at step %d of %d, kept in %s: %w", ErrStopped, t.step, t.c.Steps, t.dir, ctx.Err())
+		}
+		if err := t.take(); err != nil {
+			return err
+		}
+		if err := t.report(); err != nil {
+			return err
+		}
+		if t.step%t.c.Checkpoint == 0 {
+			if err := t.save(); err != nil {
+				return err
+			}
+		}
+	}
+	return t.finish()
+}
+
+// take is one step of the algorithm.
+func (t *trainer) take() error {
+	t.sampler.fill(t.batch, t.step)
+	rate, step := t.in[len(t.in)-2], t.in[len(t.in)-1]
+	rate.Float32()[0] = float32(t.c.Rate.At(t.step+1, t.c.Steps))
+	step.Float32()[0] = float32(t.step + 1)
+	// Not the caller's context: a step that a cancellation cuts in half would leave half of the weights updated.
+	if err := t.plan.Run(context.Background(), t.in, t.out); err != nil {
+		return fmt.Errorf("train: step %d: %w", t.step+1, err)
+	}
+	loss, norm := float64(t.out[0].Float32()[0]), float64(t.out[1].Float32()[0])
+	if !finite(loss) || !finite(norm) {
+		return t.diverged("loss", loss, "norm of its gradient", norm)
+	}
+	t.step++
+	t.mean.loss += loss
+	t.mean.steps++
+	return nil
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// diverged says what became NaN or infinite in the step after t.step, and what is left.
+func (t *trainer) diverged(what string, value float64, more string, other float64) error {
+	kept := "there is no checkpoint yet"
+	if t.saved >= 0 {
+		kept = fmt.Sprintf("the last good checkpoint, of step %d, is in %s", t.saved, filepath.Join(t.dir, checkpointName))
+	}
+	return fmt.Errorf("train: step %d: the %s is %g and the %s %g; %s; train again with a lower rate than %g (rate.peak) or a bound on the gradient (clip)",
+		t.step+1, what, value, more, other, kept, t.c.Rate.Peak)
+}
+
+// report writes the log's line if one is due.
+func (t *trainer) report() error {
+	evaluate := t.loss != nil && (t.step%t.c.Evaluate == 0 || t.step == t.c.Steps)
+	if t.step%t.c.Log != 0 && t.step != t.c.Steps && !evaluate {
+		return nil
+	}
+	now := time.Now()
+	l := Line{Step: t.step, Loss: t.mean.loss / float64(t.mean.steps), Norm: float64(t.out[1].Float32()[0]), Rate: t.c.Rate.At(t.step, t.c.Steps),
+		Rows: float64(t.mean.steps*t.c.Batch) / now.Sub(t.mean.since).Seconds(), Seconds: now.Sub(t.begun).Seconds()}
+	if evaluate {
+		mean, bins, err := t.heldOut()
+		if err != nil {
+			return err
+		}
+		l.HeldOut, l.Bins = &mean, bins
+	}
+	t.mean = meter{since: time.Now()}
+	if t.o.Progress != nil {
+		left := time.Duration(float64(now.Sub(t.begun)) * float64(t.c.Steps-t.step) / float64(t.step-t.first))
+		t.o.Progress(Progress{l, t.c.Steps, left})
+	}
+	return t.log.add(l)
+}
+
+// weights are the current weights, or their averages if there are any and raw is false.
+func (t *trainer) weights(raw bool) (map[string]tensor.Tensor, error) {
+	prefix := ""
+	if t.c.EMA > 0 && !raw {
+		prefix = optim.Average
+	}
+	w := map[string]tensor.Tensor{}
+	for name := range t.model.Weights {
+		v, err := t.plan.ReadParam(prefix + name)
+		if err != nil {
+			return nil, fmt.Errorf("train: %w", err)
+		}
+		w[name] = v
+	}
+	return w, nil
+}
+
+func (t *trainer) heldOut() (mean float64, bins []float64, err error) {
+	w, err := t.weights(false)
+	if err != nil {
+		return 0, nil, err
+	}
+	return t.loss.of(w)
+}
+
+// save writes a checkpoint, unless the state is not finite: then the last good one stays.
+func (t *trainer) save() error {
+	if t.saved == t.step {
+		return nil
+	}
+	s := checkpoint.State{Step: t.step, Tensors: map[string]tensor.Tensor{}, Facts: map[string]string{"data": t.checksum}}
+	for _, name := range t.states {
+		v, err := t.plan.ReadParam(name)
+		if err != nil {
+			return fmt.Errorf("train: %w", err)
+		}
+		for _, x := range v.Float32() {
+			if !finite(float64(x)) {
+				return t.diverged("loss", float64(t.out[0].Float32()[0]), "parameter "+name, float64(x))
+			}
+		}
+		s.Tensors[name] = v
+	}
+	if err := t.log.sync(); err != nil {
+		return err
+	}
+	if err := checkpoint.Save(t.o.fs(), filepath.Join(t.dir, checkpointName), s); err != nil {
+		return fmt.Errorf("train: step %d: %w", t.step, err)
+	}
+	t.saved = t.step
+	return nil
+}
+
+// restore puts a checkpoint's state into the plan.
+func (t *trainer) restore(s checkpoint.State) error {
+	if have := s.Facts["data"]; have != t.checksum {
+		return fmt.Errorf("train: %s was trained on other data (SHA-256 %.8s…, now %.8s…); a run can only go on with its own", t.dir, have, t.checksum)
+	}
+	if len(s.Tensors) != len(t.states) {
+		return fmt.Errorf("train: the checkpoint of %s holds %d tensors, its configuration needs %d", t.dir, len(s.Tensors), len(t.states))
+	}
+	for _, name := range t.states {
+		if err := t.plan.WriteParam(name, s.Tensors[name]); err != nil {
+			return fmt.Errorf("train: the checkpoint of %s does not fit its configuration: %w", t.dir, err)
+		}
+	}
+	t.step, t.saved = s.Step, s.Step
+	return nil
+}
+
+// finish writes the weights.
+func (t *trainer) finish() error {
+	if err := t.save(); err != nil {
+		return err
+	}
+	averaged, err := t.weights(false)
+	if err != nil {
+		return err
+	}
+	var raw map[string]tensor.Tensor
+	if t.c.EMA > 0 {
+		if raw, err = t.weights(true); err != nil {
+			return err
+		}
+	}
+	mean := 0.0
+	if t.loss != nil {
+		if mean, _, err = t.heldOut(); err != nil {
+			return err
+		}
+	}
+	m := *t.model
+	m.Weights = averaged
+	return writeWeights(t.o.fs(), t.dir, &m, raw, facts(t.c, t.set, t.rows, mean))
+}
