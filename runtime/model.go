@@ -1,0 +1,250 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"fmtool/models/flow"
+	"fmtool/models/graph"
+	"fmtool/models/onnx"
+	"fmtool/models/tensor"
+	"fmtool/runtime/engine"
+)
+
+// VelocityField is a velocity u_t(x). Model is one; wrappers that change a field are others.
+type VelocityField interface {
+	// Velocity writes u_t(x) into dst.
+	//
+	//	dst, x  float32 [N, D...]   model space
+	//	t       float32 [1, 1] or [N, 1]
+	//	y       the condition: int64 [N] labels or float32 [N, C] vectors; the zero Tensor: unconditional
+	Velocity(ctx context.Context, dst, x, t, y tensor.Tensor) error
+	// Spec says what the numbers mean.
+	Spec() flow.Spec
+}
+
+// Model is an opened file. It serves one goroutine at a time.
+type Model struct {
+	program engine.Program
+	spec    flow.Spec
+	meta    map[string]string
+	in, out []tensor.Tensor // of the last call, kept to allocate nothing
+	null    tensor.Tensor   // the condition of unconditional calls, for the batch of the last one
+	drop    tensor.Tensor   // for vectors: 1 where the null row is meant
+}
+
+// Open opens a velocity file on an engine. A file that is no velocity field is an error that shows what it is.
+func Open(e engine.Engine, file []byte, o engine.Options) (*Model, error) {
+	spec, meta, err := Describe(file)
+	if err != nil {
+		return nil, err
+	}
+	p, err := e.Open(file, o)
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{program: p, spec: spec, meta: meta, out: make([]tensor.Tensor, 1)}
+	m.in = make([]tensor.Tensor, len(inputsOf(spec)))
+	return m, nil
+}
+
+// Describe reads spec and metadata of a velocity file and compares them with its inputs and outputs, without an engine.
+func Describe(file []byte) (flow.Spec, map[string]string, error) {
+	m, err := onnx.Unmarshal(file)
+	if err != nil {
+		return flow.Spec{}, nil, err
+	}
+	spec, err := flow.ParseSpec(m.Metadata())
+	if err != nil {
+		return flow.Spec{}, nil, fmt.Errorf("runtime: %w; the file takes %s and gives %s", err, signature(m.Main, true), signature(m.Main, false))
+	}
+	want := inputsOf(spec)
+	if !slices.Equal(names(m.Main, true), want) || !slices.Equal(names(m.Main, false), []string{"velocity"}) {
+		return flow.Spec{}, nil, fmt.Errorf("runtime: not a velocity field: the file takes %s and gives %s, its metadata promises inputs %s and output velocity",
+			signature(m.Main, true), signature(m.Main, false), strings.Join(want, ", "))
+	}
+	return spec, m.Metadata(), nil
+}
+
+// inputsOf are the names of the inputs of a field with that spec, in order.
+func inputsOf(s flow.Spec) []string {
+	switch s.Condition.Kind {
+	case flow.Labels:
+		return []string{"x", "t", "y"}
+	case flow.Vector:
+		return []string{"x", "t", "y", "y_drop"}
+	}
+	return []string{"x", "t"}
+}
+
+// names are those of the inputs that a caller must give, initialised ones left out, or of the outputs.
+func names(g *onnx.Graph, inputs bool) []string {
+	if g == nil {
+		return nil
+	}
+	list, given := g.Output, map[string]bool{}
+	if inputs {
+		list = g.Input
+		for _, t := range g.Initializer {
+			given[t.Name] = true
+		}
+	}
+	var out []string
+	for _, v := range list {
+		if !given[v.Name] {
+			out = append(out, v.Name)
+		}
+	}
+	return out
+}
+
+// signature prints names and types, as in x float32[batch 2], t float32[T 1].
+func signature(g *onnx.Graph, inputs bool) string {
+	if g == nil {
+		return "nothing"
+	}
+	list := g.Output
+	if inputs {
+		list = g.Input
+	}
+	var parts []string
+	for _, v := range list {
+		if keep := names(g, inputs); slices.Contains(keep, v.Name) {
+			parts = append(parts, v.Name+" "+typeText(v.Type))
+		}
+	}
+	if parts == nil {
+		return "nothing"
+	}
+	return strings.Join(parts, ", ")
+}
+
+func typeText(t *onnx.Type) string {
+	if t == nil || t.Tensor == nil {
+		return "(no tensor)"
+	}
+	text := "type " + fmt.Sprint(t.Tensor.ElemType)
+	if d, err := graph.DTypeOf(int(t.Tensor.ElemType)); err == nil {
+		text = d.String()
+	}
+	if t.Tensor.Shape == nil {
+		return text + "[...]"
+	}
+	var dims []string
+	for _, d := range t.Tensor.Shape.Dim {
+		switch {
+		case d.Value != nil:
+			dims = append(dims, fmt.Sprint(*d.Value))
+		case d.Param != nil:
+			dims = append(dims, *d.Param)
+		default:
+			dims = append(dims, "?")
+		}
+	}
+	return text + "[" + strings.Join(dims, " ") + "]"
+}
+
+// Spec says what the numbers mean.
+func (m *Model) Spec() flow.Spec { return m.spec }
+
+// Metadata is the file's.
+func (m *Model) Metadata() map[string]string { return m.meta }
+
+// Close frees the program.
+func (m *Model) Close() error { return m.program.Close() }
+
+// Velocity implements VelocityField. Models that predict another quantity are converted. Repeating a call on the same tensors allocates nothing.
+func (m *Model) Velocity(ctx context.Context, dst, x, t, y tensor.Tensor) error {
+	if err := m.check(dst, x, t, y); err != nil {
+		return err
+	}
+	m.in[0], m.in[1], m.out[0] = x, t, dst
+	if m.spec.Condition.Kind != flow.Unconditional {
+		m.condition(x.Dim(0), y)
+	}
+	if err := m.program.Run(ctx, m.in, m.out); err != nil {
+		return err
+	}
+	if m.spec.Prediction != flow.Velocity {
+		m.convert(dst.Float32(), x.Float32(), t.Float32())
+	}
+	return nil
+}
+
+func (m *Model) check(dst, x, t, y tensor.Tensor) error {
+	d := m.spec.Dims
+	fits := func(v tensor.Tensor) bool {
+		return v.DType() == tensor.Float32 && v.Rank() == 1+len(d) && slices.Equal(v.Shape()[1:], d)
+	}
+	if !fits(x) || !fits(dst) || dst.Dim(0) != x.Dim(0) {
+		return fmt.Errorf("runtime: x is %v and dst %v, want float32 [N %v] both", x, dst, d)
+	}
+	n := x.Dim(0)
+	if t.DType() != tensor.Float32 || t.Rank() != 2 || t.Dim(1) != 1 || t.Dim(0) != 1 && t.Dim(0) != n {
+		return fmt.Errorf("runtime: t is %v, want float32 [1 1] or [%d 1]", t, n)
+	}
+	return m.checkCondition(n, y)
+}
+
+func (m *Model) checkCondition(n int, y tensor.Tensor) error {
+	if y.IsZero() {
+		return nil
+	}
+	c := m.spec.Condition
+	switch {
+	case c.Kind == flow.Labels && y.DType() == tensor.Int64 && y.Rank() == 1 && y.Dim(0) == n:
+		for i, k := range y.Int64() {
+			if k < 0 || k > int64(c.Classes) {
+				return fmt.Errorf("runtime: label [%d] is %d, want 0 to %d (%d means none)", i, k, c.Classes, c.Classes)
+			}
+		}
+	case c.Kind == flow.Vector && y.DType() == tensor.Float32 && y.Rank() == 2 && y.Dim(0) == n && y.Dim(1) == c.Width:
+	case c.Kind == flow.Unconditional:
+		return fmt.Errorf("runtime: the model takes no condition, got %v", y)
+	default:
+		return fmt.Errorf("runtime: condition %v for %d rows of a model with %s (%d classes, vectors of %d)", y, n, c.Kind, c.Classes, c.Width)
+	}
+	return nil
+}
+
+// condition sets the inputs y and y_drop for n rows.
+func (m *Model) condition(n int, y tensor.Tensor) {
+	if m.null.IsZero() || m.null.Dim(0) != n {
+		switch c := m.spec.Condition; c.Kind {
+		case flow.Labels:
+			m.null = tensor.Full(int64(c.Classes), n)
+		case flow.Vector:
+			m.null, m.drop = tensor.New(tensor.Float32, n, c.Width), tensor.New(tensor.Float32, n, 1)
+		}
+	}
+	m.in[2] = y
+	if y.IsZero() {
+		m.in[2] = m.null
+	}
+	if m.spec.Condition.Kind == flow.Vector {
+		drop := float32(0)
+		if y.IsZero() {
+			drop = 1
+		}
+		for i := range m.drop.Float32() {
+			m.drop.Float32()[i] = drop
+		}
+		m.in[3] = m.drop
+	}
+}
+
+// convert turns the predicted quantity into the velocity in place: u = a x + b q with the coefficients of each row's time.
+func (m *Model) convert(u, x, t []float32) {
+	dim := m.spec.Dim()
+	var a, b float64
+	for i := range len(x) / dim {
+		if i < len(t) {
+			a, b = m.spec.Schedule.At(min(float64(t[i]), m.spec.TimeMax)).Convert(m.spec.Prediction, flow.Velocity)
+		}
+		for j := i * dim; j < (i+1)*dim; j++ {
+			u[j] = float32(a*float64(x[j]) + b*float64(u[j]))
+		}
+	}
+}

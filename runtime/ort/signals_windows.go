@@ -1,0 +1,6 @@
+//go:build cgo && windows
+
+package ort
+
+func keepSignals()    {}
+func restoreSignals() {}

@@ -1,0 +1,123 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"fmtool/models/noise"
+	"fmtool/models/tensor"
+	"fmtool/runtime/solver"
+)
+
+// Sampler draws samples: noise of a seed, solved to t = 1, in data units. The zero values of the settings are good choices.
+type Sampler struct {
+	Field    VelocityField
+	Method   solver.Tableau // zero: Euler
+	Steps    int            // 0 means 100
+	Seed     uint64
+	Offset   uint64                // number of the first row: a job can be cut into shards
+	Batch    int                   // rows at a time; 0 means 1024
+	Progress func(done, total int) // called after each step with rows·steps done and in all
+}
+
+// Stats tell what a Sample cost.
+type Stats struct {
+	Rows        int
+	Steps       int
+	Evaluations int // of the field for each row
+}
+
+// Sample fills dst [N, D...] (or [N, D] flat) with samples in data units. y is the condition of each row, the zero Tensor for none; see VelocityField. Rows do
+// not depend on Batch. The context is looked at before each step.
+func (s Sampler) Sample(ctx context.Context, dst, y tensor.Tensor) (Stats, error) {
+	spec := s.Field.Spec()
+	dim := spec.Dim()
+	if dst.DType() != tensor.Float32 || dst.Rank() < 1 || dst.Dim(0) > 0 && dst.Len() != dst.Dim(0)*dim {
+		return Stats{}, fmt.Errorf("runtime: samples into %v, want float32 [N %v]", dst, spec.Dims)
+	}
+	if s.Steps < 0 || s.Batch < 0 {
+		return Stats{}, fmt.Errorf("runtime: %d steps in batches of %d: want positive numbers", s.Steps, s.Batch)
+	}
+	if s.Steps == 0 {
+		s.Steps = 100
+	}
+	if s.Batch == 0 {
+		s.Batch = 1024
+	}
+	if s.Method.B == nil {
+		s.Method = solver.Euler
+	}
+	n := dst.Dim(0)
+	if !y.IsZero() && (y.Rank() < 1 || y.Dim(0) != n) {
+		return Stats{}, fmt.Errorf("runtime: condition %v for %d samples", y, n)
+	}
+	stats := Stats{Rows: n, Steps: s.Steps, Evaluations: s.Steps * len(s.Method.B)}
+	var b *batch
+	for at := 0; at < n; at += s.Batch {
+		rows := min(s.Batch, n-at)
+		if b == nil || b.rows != rows {
+			b = newBatch(s, rows)
+		}
+		if !y.IsZero() {
+			b.y = rowsOf(y, at, rows)
+		}
+		x := b.stepper.State()
+		noise.New(s.Seed, noise.Sampling).Rows(x, s.Offset+uint64(at), dim)
+		var each func(int)
+		if s.Progress != nil {
+			each = func(step int) { s.Progress(at*s.Steps+rows*(step+1), n*s.Steps) }
+		}
+		if err := b.stepper.Run(ctx, b.field, s.Steps, each); err != nil {
+			return stats, err
+		}
+		spec.Normaliser.Decode(dst.Float32()[at*dim:(at+rows)*dim], x, dim)
+	}
+	return stats, nil
+}
+
+// rowsOf is a part of a tensor along its first dimension, shared.
+func rowsOf(t tensor.Tensor, at, n int) tensor.Tensor {
+	size := 1
+	for _, d := range t.Shape()[1:] {
+		size *= d
+	}
+	shape := slices.Clone(t.Shape())
+	shape[0] = n
+	return t.Slice(at*size, (at+n)*size).Reshape(shape...)
+}
+
+// batch is the memory of rows that are solved together: the stepper's slices as tensors, so that a step allocates nothing.
+type batch struct {
+	rows     int
+	stepper  *solver.Stepper
+	f        VelocityField
+	timeMax  float32
+	x, later tensor.Tensor
+	k        []tensor.Tensor
+	t, y     tensor.Tensor
+	stage    int
+}
+
+func newBatch(s Sampler, rows int) *batch {
+	spec := s.Field.Spec()
+	shape := append([]int{rows}, spec.Dims...)
+	b := &batch{rows: rows, stepper: solver.NewStepper(s.Method, rows*spec.Dim()), f: s.Field, timeMax: float32(spec.TimeMax), t: tensor.New(tensor.Float32, 1, 1)}
+	x, later, k := b.stepper.Buffers()
+	b.x, b.later = tensor.Of(x, shape...), tensor.Of(later, shape...)
+	for _, ki := range k {
+		b.k = append(b.k, tensor.Of(ki, shape...))
+	}
+	return b
+}
+
+// field evaluates the velocity for the stepper, whose slices stage by stage are those of the batch.
+func (b *batch) field(ctx context.Context, _, _ []float32, t float32) error {
+	i, x := b.stage, b.x
+	if i > 0 {
+		x = b.later
+	}
+	b.stage = (i + 1) % len(b.k)
+	b.t.Float32()[0] = min(t, b.timeMax)
+	return b.f.Velocity(ctx, b.k[i], x, b.t, b.y)
+}
