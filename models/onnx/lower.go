@@ -90,6 +90,13 @@ func noBool(c *conversion) error {
 	return nil
 }
 
+func noHalf(c *conversion) error {
+	if c.in[0].Type.DType == tensor.Float16 {
+		return needs{c.op + " of float16", 27}
+	}
+	return nil
+}
+
 func noExtremes(c *conversion) error {
 	if r, _ := c.attrs["reduction"].(string); r == "max" || r == "min" {
 		return needs{"ScatterElements with reduction " + r, 18}

@@ -105,7 +105,7 @@ var versions = map[string]row{
 
 	"Constant":        {since: 1, read: []change{{always, constant}}},
 	"ConstantOfShape": {since: 9},
-	"Range":           {since: 11, read: []change{{always, without("stash_type")}}},
+	"Range":           {since: 11, read: []change{{always, without("stash_type")}}, write: []change{{27, noHalf}}},
 	"Shape":           {since: 1},
 
 	"Concat":          {since: 1, read: []change{{4, axisOne}}},
