@@ -112,9 +112,12 @@ func (p *program) bind(in, out []tensor.Tensor) (*binding, error) {
 			b.tensors, b.values, some = append(b.tensors, t), append(b.values, value{}), true
 			continue
 		}
-		if t.Len() == 0 { // the library refuses empty memory, and there is nothing to do
+		if t.Len() == 0 { // the library's binding refuses empty memory
 			b.free()
-			return nil, nil
+			if i < len(in) && slices.ContainsFunc(out, func(o tensor.Tensor) bool { return o.Len() > 0 }) {
+				return nil, fmt.Errorf("ort: input %s is empty (%v), the outputs are not; the binding has no such tensors", p.in[i], t)
+			}
+			return nil, nil // there is nothing to compute
 		}
 		v, err := newValue(t)
 		if err != nil {
