@@ -100,10 +100,18 @@ func names(g *onnx.Graph, inputs bool) []string {
 	return out
 }
 
-// signature prints names and types, as in x float32[batch 2], t float32[T 1].
+// signature is Signature in a sentence.
 func signature(g *onnx.Graph, inputs bool) string {
+	if parts := Signature(g, inputs); parts != nil {
+		return strings.Join(parts, ", ")
+	}
+	return "nothing"
+}
+
+// Signature lists the inputs that a caller must give, or the outputs, with their types, as in x float32[batch 2]. It serves messages.
+func Signature(g *onnx.Graph, inputs bool) []string {
 	if g == nil {
-		return "nothing"
+		return nil
 	}
 	list := g.Output
 	if inputs {
@@ -111,14 +119,11 @@ func signature(g *onnx.Graph, inputs bool) string {
 	}
 	var parts []string
 	for _, v := range list {
-		if keep := names(g, inputs); slices.Contains(keep, v.Name) {
+		if slices.Contains(names(g, inputs), v.Name) {
 			parts = append(parts, v.Name+" "+typeText(v.Type))
 		}
 	}
-	if parts == nil {
-		return "nothing"
-	}
-	return strings.Join(parts, ", ")
+	return parts
 }
 
 func typeText(t *onnx.Type) string {

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fmtool/models/flow"
+	"fmtool/models/tensor"
+	"fmtool/runtime"
+	"fmtool/runtime/solver"
+	"fmtool/train/checkpoint"
+	"fmtool/train/data"
+)
+
+type sampleFlags struct {
+	engines  engineFlags
+	s        runtime.Sampler
+	n        int
+	perClass int
+	class    string
+	solver   string
+	out      string
+	beside   string
+	force    bool
+}
+
+func sampleCommand() *cobra.Command {
+	f := &sampleFlags{}
+	cmd := &cobra.Command{
+		Use:   "sample MODEL.onnx",
+		Short: "Draw samples from an exported model",
+		Long: `Draw samples: noise of the seed, Euler steps x += u(x, t)/n at t = 0, 1/n, …, (n−1)/n, back to data units. Row k of a seed is the same
+whatever the batch, the number of rows or the machine. The file is all that is needed. Without -o the samples go to standard output as CSV;
+-o takes .csv, .npy or .png (a grid for images, a scatter plot in two dimensions).`,
+		Example: `  fmtool sample model.onnx -n 64 --steps 50
+  fmtool sample digits.onnx --per-class 10 -o digits.png
+  fmtool sample quakes.onnx -n 1707 --beside earthquakes.csv -o quakes.png`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
+	}
+	s := cmd.Flags()
+	s.IntVarP(&f.n, "n", "n", 16, "number of samples")
+	s.IntVar(&f.perClass, "per-class", 0, "samples of each class, in order, instead of -n")
+	s.StringVar(&f.class, "class", "", "class of all samples, by name or number (default: none)")
+	s.IntVar(&f.s.Steps, "steps", 100, "steps of the solver")
+	s.StringVar(&f.solver, "solver", "euler", "euler, midpoint, heun or rk4")
+	s.Uint64Var(&f.s.Seed, "seed", 0, "seed of the noise")
+	s.Uint64Var(&f.s.Offset, "offset", 0, "number of the first row, to cut a job into shards")
+	s.IntVar(&f.s.Batch, "batch", 1024, "rows at a time; changes no result")
+	s.StringVarP(&f.out, "out", "o", "", "file to write: .csv, .npy or .png")
+	s.StringVar(&f.beside, "beside", "", "data set to draw left of a scatter plot")
+	s.BoolVar(&f.force, "force", false, "replace an existing file")
+	f.engines.add(cmd)
+	return cmd
+}
+
+func (f *sampleFlags) run(cmd *cobra.Command, path string) error {
+	if f.out != "" {
+		if err := absent(f.out, f.force); err != nil {
+			return err
+		}
+	}
+	file, err := readFile(path)
+	if err != nil {
+		return err
+	}
+	if f.s.Method, err = solver.Parse(f.solver); err != nil {
+		return err
+	}
+	spec, _, err := runtime.Describe(file)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	y, err := f.condition(spec)
+	if err != nil {
+		return err
+	}
+	if f.n < 1 || f.s.Steps < 1 || f.s.Batch < 1 {
+		return fmt.Errorf("%d samples in %d steps, %d at a time: want positive numbers", f.n, f.s.Steps, f.s.Batch)
+	}
+	write, err := f.writer(spec)
+	if err != nil {
+		return err
+	}
+	e, err := f.engines.open()
+	if err != nil {
+		return err
+	}
+	f.engines.options.MaxBatch = min(f.n, f.s.Batch)
+	m, err := runtime.Open(e, file, f.engines.options)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	defer m.Close() //nolint:errcheck // it only frees
+	f.s.Field, f.s.Progress = m, sampleProgress(cmd.ErrOrStderr())
+	samples := tensor.New(tensor.Float32, f.n, spec.Dim())
+	if _, err := f.s.Sample(cmd.Context(), samples, y); err != nil {
+		return err
+	}
+	set := &data.Set{Rows: samples.Float32(), Dims: spec.Dims, Columns: spec.Columns}
+	if !y.IsZero() {
+		set.Labels, set.Classes = y.Int64(), spec.Condition.Names
+	}
+	var b bytes.Buffer
+	if err := write(&b, set); err != nil {
+		return err
+	}
+	if f.out == "" {
+		_, err := cmd.OutOrStdout().Write(b.Bytes())
+		return err
+	}
+	return checkpoint.WriteFile(checkpoint.Disk, f.out, b.Bytes())
+}
+
+// condition is the label of each sample; with --per-class it also sets their number.
+func (f *sampleFlags) condition(spec flow.Spec) (tensor.Tensor, error) {
+	c := spec.Condition
+	if f.class == "" && f.perClass == 0 {
+		return tensor.Tensor{}, nil
+	}
+	if c.Kind != flow.Labels {
+		return tensor.Tensor{}, errors.New("the model has no classes; leave --class and --per-class out")
+	}
+	if f.perClass > 0 {
+		if f.class != "" {
+			return tensor.Tensor{}, errors.New("--class and --per-class exclude each other")
+		}
+		f.n = f.perClass * c.Classes
+		labels := make([]int64, f.n)
+		for i := range labels {
+			labels[i] = int64(i / f.perClass)
+		}
+		return tensor.Of(labels, f.n), nil
+	}
+	for k := range c.Classes {
+		if f.class == strconv.Itoa(k) && c.Names == nil || c.Names != nil && c.Names[k] == f.class {
+			return tensor.Full(int64(k), max(f.n, 0)), nil
+		}
+	}
+	if c.Names != nil {
+		return tensor.Tensor{}, flow.Unknown("class", f.class, c.Names)
+	}
+	return tensor.Tensor{}, fmt.Errorf("class %s: want 0 to %d", f.class, c.Classes-1)
+}
+
+// writer is the form that the output's name asks for, refused before anything is computed if it cannot be.
+func (f *sampleFlags) writer(spec flow.Spec) (func(io.Writer, *data.Set) error, error) {
+	if f.beside != "" && filepath.Ext(f.out) != ".png" {
+		return nil, errors.New("--beside draws into a picture; add -o FILE.png")
+	}
+	switch ext := filepath.Ext(f.out); {
+	case f.out == "" || ext == ".csv":
+		return data.WriteCSV, nil
+	case ext == ".npy":
+		return func(w io.Writer, s *data.Set) error {
+			return data.WriteNPY(w, s.Rows, append([]int{s.Len()}, s.Dims...)...)
+		}, nil
+	case ext == ".png" && len(spec.Dims) == 3 && spec.Dims[0] == 1:
+		perRow := 10
+		if f.perClass > 0 {
+			perRow = f.perClass
+		}
+		return func(w io.Writer, s *data.Set) error { return writeGrid(w, s.Rows, s.Dims[1], s.Dims[2], perRow) }, nil
+	case ext == ".png" && spec.Dim() == 2:
+		return f.scatter(spec)
+	case ext == ".png":
+		return nil, fmt.Errorf("%s: samples of dimensions %v make no picture; want images [1 H W] or points [2]", f.out, spec.Dims)
+	}
+	return nil, fmt.Errorf("%s: want a name that ends in .csv, .npy or .png", f.out)
+}
+
+func (f *sampleFlags) scatter(spec flow.Spec) (func(io.Writer, *data.Set) error, error) {
+	labels := append(append([]string{}, spec.Columns...), "x", "y")[:2]
+	var panels []panel
+	if f.beside != "" {
+		real, err := data.Load(f.beside, data.Options{Columns: spec.Columns})
+		if err != nil {
+			return nil, err
+		}
+		panels = append(panels, panel{fmt.Sprintf("data (%d)", real.Len()), real.Rows})
+	}
+	return func(w io.Writer, s *data.Set) error {
+		return writeScatter(w, append(panels, panel{fmt.Sprintf("samples (%d)", s.Len()), s.Rows}), labels[0], labels[1])
+	}, nil
+}
+
+// sampleProgress prints how far long work is, on a terminal.
+func sampleProgress(w io.Writer) func(done, total int) {
+	f, ok := w.(*os.File)
+	if !ok {
+		return nil
+	}
+	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return nil
+	}
+	start, last := time.Now(), time.Now()
+	return func(done, total int) {
+		if time.Since(last) < 2*time.Second {
+			return
+		}
+		last = time.Now()
+		left := time.Duration(float64(time.Since(start)) / float64(done) * float64(total-done))
+		fmt.Fprintf(f, "%.0f %%, %s left\n", 100*float64(done)/float64(total), left.Round(time.Second))
+	}
+}

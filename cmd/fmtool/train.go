@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fmtool/models"
+	"fmtool/train"
+	"fmtool/train/data"
+	"fmtool/train/optim"
+)
+
+type trainFlags struct {
+	out, config, resume string
+	c                   train.Config // what the flags say
+	mlp                 models.MLP
+	rate                optim.Rate
+}
+
+func trainCommand() *cobra.Command {
+	f := &trainFlags{c: train.Default()}
+	cmd := &cobra.Command{
+		Use:   "train DATA",
+		Short: "Learn a velocity field from data",
+		Long: `Learn a velocity field by flow matching. DATA is a file (.csv, .csv.gz, .npy), "digits", or a shape such as
+moons:noise=0.05,n=10000. The run's folder gets config.yaml, log.jsonl, checkpoint/ and, at the end, weights.safetensors.
+Ctrl-C writes a checkpoint; --resume goes on from the last one, to the bytes of an uninterrupted run.`,
+		Example: `  fmtool train digits -o runs/digits --steps 4000
+  fmtool train flowers.csv --columns "petal length,petal width" --label species
+  fmtool train --resume runs/digits`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
+	}
+	s := cmd.Flags()
+	s.StringVarP(&f.out, "out", "o", "", "folder of the run (default runs/<time>)")
+	s.StringVar(&f.config, "config", "", "YAML file with settings; flags override it")
+	s.StringVar(&f.resume, "resume", "", "go on with the run in this folder")
+	s.StringSliceVar(&f.c.Columns, "columns", nil, "data columns of a CSV (default: all but the label)")
+	s.StringVar(&f.c.Label, "label", "", "label column of a CSV: the model becomes conditional on it")
+	s.BoolVar(&f.c.Unconditional, "unconditional", false, "ignore the labels of the data")
+	s.Uint64Var(&f.c.Seed, "seed", f.c.Seed, "seed of everything random")
+	s.IntVar(&f.c.Steps, "steps", f.c.Steps, "training steps")
+	s.IntVar(&f.c.Batch, "batch", f.c.Batch, "rows a step")
+	s.StringVar(&f.c.Schedule, "schedule", f.c.Schedule, "path: linear, cosine, polynomial:N, vp, sqrt")
+	s.StringVar(&f.c.Normaliser, "normaliser", f.c.Normaliser, "column, global or none (default: global for images, else column)")
+	s.Float64Var(&f.rate.Peak, "rate", f.c.Rate.Peak, "learning rate at its peak")
+	s.Float64Var(&f.c.AdamW.Decay, "weight-decay", f.c.AdamW.Decay, "weight decay of AdamW")
+	s.Float64Var(&f.c.Clip, "clip", f.c.Clip, "bound of the gradient's norm, 0 for none")
+	s.Float64Var(&f.c.EMA, "ema", f.c.EMA, "decay of the average of the weights, 0 for none")
+	s.Float64Var(&f.c.Drop, "label-drop", f.c.Drop, "probability that a row is trained without its label")
+	s.Float64Var(&f.c.HeldOut, "held-out", f.c.HeldOut, "fraction of the rows kept for the held-out loss")
+	s.IntVar(&f.c.Threads, "threads", f.c.Threads, "threads, 0 for all processors; changes no result")
+	s.IntVar(&f.mlp.Width, "width", 0, "width of the hidden layers (default 64)")
+	s.IntVar(&f.mlp.Depth, "depth", 0, "number of hidden layers (default 3)")
+	s.StringVar(&f.mlp.Activation, "activation", "", "silu, gelu, tanh, relu or selu (default silu)")
+	s.BoolVar(&f.mlp.Inject, "inject", false, "show time and label to every hidden layer")
+	s.BoolVar(&f.mlp.Residual, "residual", false, "add each hidden layer to the one before")
+	return cmd
+}
+
+func (f *trainFlags) run(cmd *cobra.Command, args []string) error {
+	if f.resume != "" {
+		if len(args) > 0 || f.out != "" {
+			return errors.New("--resume takes its data and folder from the run; leave DATA and --out out")
+		}
+		c, err := train.ReadConfig(f.resume)
+		if err != nil {
+			return err
+		}
+		set, err := data.Load(c.Data, data.Options{Columns: c.Columns, Label: c.Label, Seed: c.Seed})
+		if err != nil {
+			return err
+		}
+		return f.report(f.resume, train.Resume(cmd.Context(), set, f.resume, train.Options{Progress: progressTo(cmd.ErrOrStderr())}))
+	}
+	if len(args) == 0 {
+		return errors.New("no DATA given; for example: fmtool train digits")
+	}
+	c, err := f.settings(cmd, args[0])
+	if err != nil {
+		return err
+	}
+	set, err := data.Load(c.Data, data.Options{Columns: c.Columns, Label: c.Label, Seed: c.Seed})
+	if err != nil {
+		return err
+	}
+	dir := f.out
+	if dir == "" {
+		dir = filepath.Join("runs", time.Now().Format("20060102-150405"))
+	}
+	return f.report(dir, f.train(cmd.Context(), c, set, dir, cmd.ErrOrStderr()))
+}
+
+func (f *trainFlags) train(ctx context.Context, c train.Config, set *data.Set, dir string, talk io.Writer) error {
+	fmt.Fprintf(talk, "%d rows of %d numbers from %s; run folder %s\n", set.Len(), set.Dim(), c.Data, dir)
+	return train.Run(ctx, c, set, dir, train.Options{Progress: progressTo(talk)})
+}
+
+// report says what to do next.
+func (f *trainFlags) report(dir string, err error) error {
+	if errors.Is(err, train.ErrStopped) {
+		return fmt.Errorf("%w; go on with: fmtool train --resume %s", err, dir)
+	}
+	if err == nil {
+		fmt.Fprintf(os.Stderr, "done; export it with: fmtool export model.onnx --run %s\n", dir)
+	}
+	return err
+}
+
+// settings are the defaults, over them the file, over it the flags that were given.
+func (f *trainFlags) settings(cmd *cobra.Command, source string) (train.Config, error) {
+	c := train.Default()
+	if f.config != "" {
+		text, err := os.ReadFile(f.config)
+		if err != nil {
+			return c, err
+		}
+		if c, err = train.ParseConfig(c, text); err != nil {
+			return c, fmt.Errorf("%s: %w", f.config, err)
+		}
+	}
+	given := cmd.Flags().Changed
+	for name, set := range map[string]func(){
+		"columns": func() { c.Columns = f.c.Columns }, "label": func() { c.Label = f.c.Label }, "unconditional": func() { c.Unconditional = f.c.Unconditional },
+		"seed": func() { c.Seed = f.c.Seed }, "steps": func() { c.Steps = f.c.Steps }, "batch": func() { c.Batch = f.c.Batch },
+		"schedule": func() { c.Schedule = f.c.Schedule }, "normaliser": func() { c.Normaliser = f.c.Normaliser }, "rate": func() { c.Rate.Peak = f.rate.Peak },
+		"weight-decay": func() { c.AdamW.Decay = f.c.AdamW.Decay }, "clip": func() { c.Clip = f.c.Clip }, "ema": func() { c.EMA = f.c.EMA },
+		"label-drop": func() { c.Drop = f.c.Drop }, "held-out": func() { c.HeldOut = f.c.HeldOut }, "threads": func() { c.Threads = f.c.Threads },
+	} {
+		if given(name) {
+			set()
+		}
+	}
+	if m, ok := c.Model.Architecture.(*models.MLP); ok {
+		for name, set := range map[string]func(){
+			"width": func() { m.Width = f.mlp.Width }, "depth": func() { m.Depth = f.mlp.Depth }, "activation": func() { m.Activation = f.mlp.Activation },
+			"inject": func() { m.Inject = f.mlp.Inject }, "residual": func() { m.Residual = f.mlp.Residual },
+		} {
+			if given(name) {
+				set()
+			}
+		}
+	}
+	c.Data = source
+	return c, c.Check()
+}
+
+// progressTo prints a line now and then: every few seconds, and the last.
+func progressTo(w io.Writer) func(train.Progress) {
+	var last time.Time
+	return func(p train.Progress) {
+		if p.Step < p.Steps && time.Since(last) < 2*time.Second {
+			return
+		}
+		last = time.Now()
+		held := ""
+		if p.HeldOut != nil {
+			held = fmt.Sprintf("  held-out %.4f", *p.HeldOut)
+		}
+		fmt.Fprintf(w, "step %d/%d  loss %.4f%s  %.0f rows/s  %s left\n", p.Step, p.Steps, p.Loss, held, p.Rows, p.Left.Round(time.Second))
+	}
+}
