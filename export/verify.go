@@ -28,6 +28,7 @@ type Checks struct {
 	Reference engine.Engine // opened with Options.Float64: the native one
 	Engines   []Engine
 	Tolerance float64 // of one evaluation; 0: from the model
+	Batches   []int   // numbers of rows to try; nil: 1, 7, 64
 }
 
 const (
@@ -38,10 +39,8 @@ const (
 	// After eulerSteps steps of Euler's method the states agree to this, relative to the largest or 1.
 	eulerTolerance = 1e-4
 	eulerSteps     = 100
+	eulerRows      = 16
 )
-
-// batches are the numbers of rows that a file is tried with; the Euler loop has the last.
-var batches = []int{1, 7, 64}
 
 // bound is the tolerance of one evaluation of a model with that spec.
 func (c Checks) bound(s flow.Spec) float64 {
@@ -52,7 +51,7 @@ func (c Checks) bound(s flow.Spec) float64 {
 }
 
 // Verify compares the velocity field in the bytes of an ONNX file, on each engine, with a float64 forward pass: random x; t = 0, t = 1, one random time for all
-// and a time per row; every condition in turn, none included; batches of 1, 7 and 64 rows; and 100 Euler steps. Disagreement is not an error
+// and a time per row; every condition in turn, none included; several batch sizes; and 100 Euler steps. Disagreement is not an error
 // but stands in the report. A file that is no velocity field, or that an engine refuses, is an error.
 func Verify(ctx context.Context, file []byte, c Checks) (Report, error) {
 	spec, _, err := runtime.Describe(file)
@@ -62,7 +61,10 @@ func Verify(ctx context.Context, file []byte, c Checks) (Report, error) {
 	if err := checkFile(file, spec); err != nil {
 		return Report{}, err
 	}
-	ref, err := c.Reference.Open(file, engine.Options{Float64: true, MaxBatch: batches[len(batches)-1]})
+	if len(c.Batches) == 0 {
+		c.Batches = []int{1, 7, 64}
+	}
+	ref, err := c.Reference.Open(file, engine.Options{Float64: true})
 	if err != nil {
 		return Report{}, fmt.Errorf("export: the float64 reference: %w", err)
 	}
@@ -70,7 +72,7 @@ func Verify(ctx context.Context, file []byte, c Checks) (Report, error) {
 	v := verifier{ctx: ctx, spec: spec, reference: program{ref, tensor.Float64}}
 	var report Report
 	for _, e := range c.Engines {
-		rows, err := v.engine(file, e, c.bound(spec))
+		rows, err := v.engine(file, e, c)
 		if err != nil {
 			return report, fmt.Errorf("export: %s: %w", e.Name, err)
 		}
@@ -124,7 +126,7 @@ type verifier struct {
 }
 
 // engine returns the rows of one engine.
-func (v verifier) engine(file []byte, e Engine, bound float64) ([]Row, error) {
+func (v verifier) engine(file []byte, e Engine, c Checks) ([]Row, error) {
 	opened, err := e.Engine.Open(file, e.Options)
 	if err != nil {
 		return nil, err
@@ -132,8 +134,8 @@ func (v verifier) engine(file []byte, e Engine, bound float64) ([]Row, error) {
 	defer opened.Close()
 	p := program{opened, tensor.Float32}
 	var rows []Row
-	for _, n := range batches {
-		row := Row{Graph: "velocity", Engine: e.Name, Batch: n, Tolerance: bound}
+	for _, n := range c.Batches {
+		row := Row{Graph: "velocity", Engine: e.Name, Batch: n, Tolerance: c.bound(v.spec)}
 		for _, in := range v.cases(n) {
 			worst, err := v.compare(p, in)
 			if err != nil {
@@ -143,12 +145,11 @@ func (v verifier) engine(file []byte, e Engine, bound float64) ([]Row, error) {
 		}
 		rows = append(rows, row)
 	}
-	n := batches[len(batches)-1]
-	worst, err := v.euler(p, n)
+	worst, err := v.euler(p)
 	if err != nil {
 		return nil, err
 	}
-	return append(rows, Row{Graph: fmt.Sprintf("%d Euler steps", eulerSteps), Engine: e.Name, Batch: n, Tolerance: eulerTolerance, Worst: worst}), nil
+	return append(rows, Row{Graph: fmt.Sprintf("%d Euler steps", eulerSteps), Engine: e.Name, Batch: eulerRows, Tolerance: eulerTolerance, Worst: worst}), nil
 }
 
 // compare is the largest difference of one evaluation.
@@ -181,8 +182,8 @@ func difference(got, want []float64) (float64, error) {
 }
 
 // euler is the largest difference of the states after eulerSteps steps from the same noise.
-func (v verifier) euler(p program, n int) (float64, error) {
-	in := v.inputs(n, 1, 1000)
+func (v verifier) euler(p program) (float64, error) {
+	in := v.inputs(eulerRows, 1, 1000)
 	x, t := in[0].Clone(), in[1]
 	exact := x.Convert(tensor.Float64)
 	for k := range eulerSteps {
