@@ -239,7 +239,7 @@ func TestVerifyRefuses(t *testing.T) {
 		{"another input", "not a velocity field", edit(func(m *onnx.Model) { m.Main.Input[0].Name = "image" })},
 		{"short weights", "tensor", edit(func(m *onnx.Model) { m.Main.Initializer[0].RawData = m.Main.Initializer[0].RawData[:4] })},
 		{"unknown operator", "Frobnicate", edit(func(m *onnx.Model) { m.Main.Node[0].OpType = "Frobnicate" })},
-		{"metadata against graph", "input x is float32[batch 1 4 4], the metadata say float32[batch 1 4 400000]", edit(func(m *onnx.Model) {
+		{"metadata against graph", "the file takes x float32[batch 1 4 4], t float32[T 1], y int64[batch], its metadata promises x float32[batch 1 4 400000]", edit(func(m *onnx.Model) {
 			for _, e := range m.MetadataProps {
 				if e.Key == "io.fmtool.dims" {
 					e.Value = "1 4 400000"

@@ -65,7 +65,28 @@ func Describe(file []byte) (flow.Spec, map[string]string, error) {
 		return flow.Spec{}, nil, fmt.Errorf("runtime: not a velocity field: the file takes %s and gives %s, its metadata promises inputs %s and output velocity",
 			signature(m.Main, true), signature(m.Main, false), strings.Join(want, ", "))
 	}
+	if have, ok := sampleDims(m.Main); !ok || !slices.Equal(have, spec.Dims) {
+		return flow.Spec{}, nil, fmt.Errorf("runtime: not a velocity field: the file takes %s, its metadata promises x float32[batch %s]",
+			signature(m.Main, true), strings.Trim(fmt.Sprint(spec.Dims), "[]"))
+	}
 	return spec, m.Metadata(), nil
+}
+
+// sampleDims is the declared shape of the input x without the batch.
+func sampleDims(g *onnx.Graph) (dims []int, ok bool) {
+	for _, in := range g.Input {
+		if in.Name != "x" || in.Type == nil || in.Type.Tensor == nil || in.Type.Tensor.Shape == nil || len(in.Type.Tensor.Shape.Dim) == 0 {
+			continue
+		}
+		for _, d := range in.Type.Tensor.Shape.Dim[1:] {
+			if d.Value == nil {
+				return nil, false
+			}
+			dims = append(dims, int(*d.Value))
+		}
+		return dims, true
+	}
+	return nil, false
 }
 
 // inputsOf are the names of the inputs of a field with that spec, in order.
