@@ -10,10 +10,22 @@ ORT_OLD := 1.24.4
 
 export ORT_DISABLE_TELEMETRY = 1
 
-.PHONY: demo test vet go-test purego-test no-cgo python-test test-matrix show bench lint fmt module-path clean ort
+.PHONY: demo test vet go-test purego-test no-cgo python-test test-matrix show lint fmt module-path clean ort ort-old ort-new FORCE
 
 demo: $(FMTOOL) ort ## train on real data, export, verify, sample through onnxruntime, draw
-	@sh cmd/fmtool/demo.sh $(FMTOOL) demo
+	rm -rf demo && mkdir demo
+	$(FMTOOL) train digits -o demo/digits --width 256 --steps 4000
+	$(FMTOOL) export demo/digits.onnx --run demo/digits
+	$(FMTOOL) verify demo/digits.onnx
+	$(FMTOOL) sample demo/digits.onnx --per-class 10 -o demo/digits.png
+	$(FMTOOL) train testdata/earthquakes.csv --columns longitude,latitude -o demo/earthquakes --width 128 --depth 4 --inject --rate 0.002 --steps 8000
+	$(FMTOOL) export demo/earthquakes.onnx --run demo/earthquakes
+	$(FMTOOL) verify demo/earthquakes.onnx
+	$(FMTOOL) sample demo/earthquakes.onnx -n 1707 --beside testdata/earthquakes.csv -o demo/earthquakes.png
+	@echo "look at demo/digits.png and demo/earthquakes.png"
+
+show: ## the README's figures, on the models of make demo; minutes
+	go test -tags show -count 1 -timeout 60m -run Show -v ./cmd/fmtool
 
 test: vet go-test purego-test no-cgo python-test ## every test
 
@@ -36,8 +48,8 @@ vet:
 	@test -z "$$(gofmt -l .)" || { echo "not gofmt-ed:"; gofmt -l .; exit 1; }
 	go vet ./... ./testdata
 
-go-test: $(VENV)/ready ort ort-old
-	FMTOOL_PYTHON=$(abspath $(PY)) go test -timeout 20m ./...
+go-test: $(VENV)/ready ort ort-old ort-new
+	go test -timeout 20m ./...
 
 purego-test:
 	go test -tags purego ./runtime/native/... ./models/noise
@@ -45,6 +57,20 @@ purego-test:
 no-cgo:
 	CGO_ENABLED=0 go build ./...
 	CGO_ENABLED=0 go test ./runtime/ort
+
+RUNTIMES := 1.17.3 1.20.1 1.24.4 1.32.0
+
+test-matrix: $(FMTOOL) ort ## Python consumers on several releases of onnxruntime, a virtual environment each; Python 3.11
+	@set -e; for v in $(RUNTIMES); do \
+		$(PYTHON) -m venv .venv-$$v; \
+		case $$v in 1.17.*) numpy='numpy<2' ;; *) numpy=numpy ;; esac; \
+		.venv-$$v/bin/python -m pip install --quiet --disable-pip-version-check onnxruntime==$$v "$$numpy" onnx==1.17.0 pytest; \
+		echo "onnxruntime $$v"; \
+		FMTOOL=$(abspath $(FMTOOL)) .venv-$$v/bin/python -m pytest -q -p no:cacheprovider export/python; \
+	done
+
+ort-new: $(FMTOOL)
+	@$(FMTOOL) ort install --python $(PYTHON) --version $(ORT_NEW)
 
 python-test: $(VENV)/ready $(FMTOOL) ort
 	FMTOOL=$(abspath $(FMTOOL)) $(PY) -m pytest -q -p no:cacheprovider export/python
@@ -54,6 +80,11 @@ lint:
 
 fmt:
 	gofmt -w .
+
+module-path: ## rewrite the module path: make module-path PATH_TO=example.com/you/fmtool
+	@test -n "$(PATH_TO)" || { echo "usage: make module-path PATH_TO=example.com/you/fmtool"; exit 1; }
+	go mod edit -module $(PATH_TO)
+	grep -rl '"fmtool/' --include='*.go' . | xargs sed -i 's#"fmtool/#"$(PATH_TO)/#'
 
 clean:
 	rm -rf bin demo $(VENV) .venv-*

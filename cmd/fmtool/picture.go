@@ -80,7 +80,7 @@ func writeScatter(w io.Writer, panels []panel, xLabel, yLabel string) error {
 		if err != nil {
 			return err
 		}
-		dots.GlyphStyle = draw.GlyphStyle{Color: color.RGBA{20, 60, 160, 110}, Radius: vg.Points(1.6), Shape: draw.CircleGlyph{}}
+		dots.GlyphStyle = draw.GlyphStyle{Color: color.NRGBA{20, 60, 160, 110}, Radius: vg.Points(1.6), Shape: draw.CircleGlyph{}}
 		p.Add(plotter.NewGrid(), dots)
 		plots[i] = p
 	}

@@ -45,9 +45,11 @@ def noise(seed, rows, dim, first=0):
 
 
 def decode(x, meta):
-    """From model space to data units: x * scale + mean, one pair for all numbers or one for each column."""
+    """From model space to data units: x * scale + mean, one pair for all numbers or one for each column; constant columns are their mean."""
     mean, scale = (np.array(meta[f"io.fmtool.normaliser.{key}"].split(), np.float32) for key in ("mean", "scale"))
-    return x * scale + mean
+    out = x * scale + mean
+    constant = np.array(meta.get("io.fmtool.normaliser.constant", "0").split(), int) != 0
+    return np.where(constant, mean, out) if len(mean) > 1 else out
 
 
 def sample(path, rows, steps=100, seed=0, label=None, first=0):
