@@ -6,8 +6,45 @@ import (
 )
 
 func init() {
-	register("MatMul", prepareMatMul)
-	register("Gemm", prepareGemm)
+	register("MatMul", viaFloat32(prepareMatMul))
+	register("Gemm", viaFloat32(prepareGemm))
+}
+
+// viaFloat32 computes float16 operands in float32 and rounds the results; other types go to p as they are.
+func viaFloat32(p prepare) prepare {
+	return func(c *call) (func() error, error) {
+		if c.in[0].DType() != tensor.Float16 {
+			return p(c)
+		}
+		wide := func(list []tensor.Tensor) []tensor.Tensor {
+			out := make([]tensor.Tensor, len(list))
+			for i, t := range list {
+				if !t.IsZero() {
+					out[i] = tensor.New(tensor.Float32, t.Shape()...)
+				}
+			}
+			return out
+		}
+		w := &call{node: c.node, in: wide(c.in), out: wide(c.out)}
+		run, err := p(w)
+		if err != nil {
+			return nil, err
+		}
+		return func() error {
+			for i, t := range c.in {
+				if !t.IsZero() {
+					tensor.Convert(w.in[i], t)
+				}
+			}
+			if err := run(); err != nil {
+				return err
+			}
+			for i, t := range c.out {
+				tensor.Convert(t, w.out[i])
+			}
+			return nil
+		}, nil
+	}
 }
 
 // matrix is one product C = op(A)·op(B) of a batch of them.
