@@ -11,8 +11,8 @@ import (
 
 // row is the place of each package in the map of the README: a package imports only from lower rows. A package that is missing here fails the test.
 var row = map[string]int{
-	"models/tensor": 0, "models/noise": 0, "train/ot": 0,
-	"models/graph": 1, "models/flow": 1, "train/data": 1, "train/metric": 1, "runtime/engine": 1, "runtime/native/kernel": 1,
+	"models/tensor": 0, "models/noise": 0, "models/flow": 0, "train/ot": 0,
+	"models/graph": 1, "train/data": 1, "train/metric": 1, "runtime/engine": 1, "runtime/native/kernel": 1,
 	"models/autodiff": 2, "models/onnx": 2, "models/nn": 2, "train/optim": 2, "runtime/solver": 2, "runtime/ort": 2,
 	"models": 3, "runtime": 3, "runtime/native": 3,
 	"train/checkpoint": 4, "export": 4, "runtime/enginetest": 4,

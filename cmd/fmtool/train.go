@@ -78,7 +78,7 @@ func (f *trainFlags) run(cmd *cobra.Command, args []string) error {
 		if err != nil {
 			return err
 		}
-		return f.report(f.resume, train.Resume(cmd.Context(), set, f.resume, train.Options{Progress: progressTo(cmd.ErrOrStderr())}))
+		return report(cmd.ErrOrStderr(), f.resume, train.Resume(cmd.Context(), set, f.resume, train.Options{Progress: progressTo(cmd.ErrOrStderr())}))
 	}
 	if len(args) == 0 {
 		return errors.New("no DATA given; for example: fmtool train digits")
@@ -95,7 +95,7 @@ func (f *trainFlags) run(cmd *cobra.Command, args []string) error {
 	if dir == "" {
 		dir = filepath.Join("runs", time.Now().Format("20060102-150405"))
 	}
-	return f.report(dir, f.train(cmd.Context(), c, set, dir, cmd.ErrOrStderr()))
+	return report(cmd.ErrOrStderr(), dir, f.train(cmd.Context(), c, set, dir, cmd.ErrOrStderr()))
 }
 
 func (f *trainFlags) train(ctx context.Context, c train.Config, set *data.Set, dir string, talk io.Writer) error {
@@ -104,12 +104,12 @@ func (f *trainFlags) train(ctx context.Context, c train.Config, set *data.Set, d
 }
 
 // report says what to do next.
-func (f *trainFlags) report(dir string, err error) error {
+func report(talk io.Writer, dir string, err error) error {
 	if errors.Is(err, train.ErrStopped) {
 		return fmt.Errorf("%w; go on with: fmtool train --resume %s", err, dir)
 	}
 	if err == nil {
-		fmt.Fprintf(os.Stderr, "done; export it with: fmtool export model.onnx --run %s\n", dir)
+		fmt.Fprintf(talk, "done; export it with: fmtool export model.onnx --run %s\n", dir)
 	}
 	return err
 }

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"fmtool/models/graph"
+	"fmtool/models/onnx"
+	"fmtool/models/tensor"
+	"fmtool/runtime/ort/orttest"
+)
+
+// run executes the command line and returns its output, what it said, and its error as the user sees it.
+func run(args ...string) (out, talk, failure string) {
+	var o, e bytes.Buffer
+	cmd := root()
+	cmd.SetArgs(args)
+	cmd.SetOut(&o)
+	cmd.SetErr(&e)
+	if err := cmd.ExecuteContext(context.Background()); err != nil {
+		failure = oneLine(err)
+	}
+	return o.String(), e.String(), failure
+}
+
+// small is a trained and exported model of moons, in a folder of its own.
+func small(t *testing.T) (dir, model string) {
+	t.Helper()
+	dir = t.TempDir()
+	model = filepath.Join(dir, "model.onnx")
+	if _, _, err := run("train", "moons:n=300", "-o", filepath.Join(dir, "run"), "--steps", "20", "--batch", "32", "--width", "8"); err != "" {
+		t.Fatal(err)
+	}
+	if _, _, err := run("export", model, "--run", filepath.Join(dir, "run"), "--parity", "native"); err != "" {
+		t.Fatal(err)
+	}
+	return dir, model
+}
+
+// Every mistake gets one clear line that says what to do, and leaves nothing half-written.
+func TestMistakes(t *testing.T) {
+	dir, model := small(t)
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	good, err := os.ReadFile(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	flipped := bytes.Clone(good)
+	flipped[len(flipped)/2] ^= 0xff
+	flipped[3] ^= 0x5a
+	out := filepath.Join(dir, "out.csv")
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"unknown command":       {[]string{"trian"}, `unknown command "trian"`},
+		"unknown flag":          {[]string{"sample", model, "--step", "5"}, "did you mean --steps"},
+		"no data":               {[]string{"train"}, "fmtool train digits"},
+		"missing file":          {[]string{"train", filepath.Join(dir, "none.csv")}, "no such file"},
+		"empty file":            {[]string{"train", write("empty.csv", "")}, "empty"},
+		"ragged CSV":            {[]string{"train", write("ragged.csv", "a,b\n1,2\n3\n")}, "line 3"},
+		"text in a column":      {[]string{"train", write("text.csv", "a,b\n1,x\n")}, `line 2, column "b"`},
+		"NaN":                   {[]string{"train", write("nan.csv", "a,b\n1,NaN\n")}, "line 2"},
+		"Inf":                   {[]string{"train", write("inf.csv", "a,b\n1,+Inf\n")}, "line 2"},
+		"constant columns":      {[]string{"train", write("const.csv", "a,b\n"+strings.Repeat("1,2\n", 300)), "-o", filepath.Join(dir, "c")}, "constant"},
+		"fewer rows than batch": {[]string{"train", write("few.csv", "a\n1\n2\n3\n"), "-o", filepath.Join(dir, "f")}, "--batch"},
+		"unknown column":        {[]string{"train", write("ab.csv", "alpha,beta\n1,2\n"), "--columns", "alhpa"}, `did you mean "alpha"`},
+		"unknown data set":      {[]string{"train", "mons"}, `did you mean "moons"`},
+		"unknown schedule":      {[]string{"train", "moons", "--schedule", "cosin"}, `did you mean "cosine"`},
+		"unknown activation":    {[]string{"train", "moons", "--activation", "slu"}, `did you mean "silu"`},
+		"unknown normaliser":    {[]string{"train", "moons", "--normaliser", "colum"}, `did you mean "column"`},
+		"run exists":            {[]string{"train", "moons:n=300", "-o", filepath.Join(dir, "run")}, "holds a run"},
+		"resume nothing":        {[]string{"train", "--resume", filepath.Join(dir, "nowhere")}, "holds no run"},
+		"not a model":           {[]string{"sample", write("text.onnx", "hello"), "--engine", "native"}, "onnx"},
+		"truncated model":       {[]string{"sample", write("half.onnx", string(good[:len(good)/2])), "--engine", "native"}, "onnx"},
+		"flipped model":         {[]string{"sample", write("flip.onnx", string(flipped)), "--engine", "native"}, "flip.onnx"},
+		"empty model":           {[]string{"sample", write("zero.onnx", "")}, "empty"},
+		"missing model":         {[]string{"sample", filepath.Join(dir, "no.onnx")}, "no such file"},
+		"no velocity field":     {[]string{"sample", notVelocity(t, dir), "--engine", "native"}, "not a velocity field"},
+		"unknown solver":        {[]string{"sample", model, "--solver", "eular"}, `did you mean "euler"`},
+		"unknown engine":        {[]string{"sample", model, "--engine", "otr"}, `did you mean "ort"`},
+		"class of no classes":   {[]string{"sample", model, "--class", "sun"}, "unknown class"},
+		"no samples":            {[]string{"sample", model, "-n", "0", "--engine", "native"}, "positive"},
+		"no steps":              {[]string{"sample", model, "--steps", "0", "--engine", "native"}, "positive"},
+		"output of no kind":     {[]string{"sample", model, "-o", filepath.Join(dir, "a.gif"), "--engine", "native"}, ".csv, .npy or .png"},
+		"output exists":         {[]string{"sample", model, "-o", model, "--engine", "native"}, "--force"},
+		"no folder for output":  {[]string{"sample", model, "-o", filepath.Join(dir, "no", "a.csv"), "--engine", "native"}, "no such file"},
+		"cuda on native":        {[]string{"sample", model, "--engine", "native", "--provider", "cuda"}, "--engine ort"},
+		"no complete run":       {[]string{"export", filepath.Join(dir, "x.onnx"), "--run", dir, "--parity", "native"}, "holds no run"},
+		"unknown profile":       {[]string{"export", filepath.Join(dir, "x.onnx"), "--run", filepath.Join(dir, "run"), "--profile", "wid"}, `did you mean "wide"`},
+		"unknown parity":        {[]string{"verify", model, "--parity", "nativ"}, `did you mean "native"`},
+		"inspect text":          {[]string{"inspect", filepath.Join(dir, "text.onnx")}, "text.onnx"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := list(t, dir)
+			_, _, failure := run(c.args...)
+			if !strings.Contains(failure, c.want) || failure == "" {
+				t.Errorf("got  %q\nwant %q in it", failure, c.want)
+			}
+			if strings.Contains(failure, "\n") || len(failure) > 600 {
+				t.Errorf("not one line: %q", failure)
+			}
+			if after := list(t, dir); after != before {
+				t.Errorf("left behind: %s, before %s", after, before)
+			}
+			if _, err := os.Stat(out); err == nil {
+				t.Error("a half-made output")
+			}
+		})
+	}
+}
+
+// CUDA asked for and absent is refused by onnxruntime's engine too.
+func TestNoSilentFallBackFromCUDA(t *testing.T) {
+	if orttest.Engine(t).Library().HasCUDA() {
+		t.Skip("this onnxruntime has CUDA")
+	}
+	_, model := small(t)
+	if _, _, failure := run("sample", model, "--provider", "cuda"); !strings.Contains(failure, "CUDA") {
+		t.Errorf("got %q", failure)
+	}
+}
+
+// notVelocity is a valid file that is no velocity field.
+func notVelocity(t *testing.T, dir string) string {
+	t.Helper()
+	b := graph.NewBuilder("other")
+	x := b.Input("image", tensor.Float32, graph.Fix(3))
+	b.Output("scores", b.Neg(x))
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := onnx.FromGraph(g, onnx.Wide, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "other.onnx")
+	if err := os.WriteFile(path, m.Marshal(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// list is the names and sizes of everything below a folder.
+func list(t *testing.T, dir string) string {
+	t.Helper()
+	var s strings.Builder
+	if err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if info, err := d.Info(); err == nil && !d.IsDir() {
+			s.WriteString(path + " " + info.ModTime().String() + "\n")
+		} else {
+			s.WriteString(path + "\n")
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return s.String()
+}
+
+// The way of a newcomer works: train, export, verify, sample on both engines, inspect; and the two engines agree.
+func TestTour(t *testing.T) {
+	orttest.Engine(t)
+	dir, model := small(t)
+	if out, _, err := run("verify", model); err != "" || !strings.Contains(out, "onnxruntime") || strings.Contains(out, "FAIL") {
+		t.Errorf("verify: %s %s", out, err)
+	}
+	a, _, err1 := run("sample", model, "-n", "5", "--steps", "7", "--seed", "3", "--engine", "native")
+	b, _, err2 := run("sample", model, "-n", "5", "--steps", "7", "--seed", "3")
+	if err1+err2 != "" || len(strings.Split(a, "\n")) != 7 || len(a) < 40 || a[:30] != b[:30] && a[:12] != b[:12] {
+		t.Errorf("samples:\n%s%s%s%s", a, b, err1, err2)
+	}
+	for _, ext := range []string{"csv", "npy", "png"} {
+		path := filepath.Join(dir, "s."+ext)
+		if _, _, err := run("sample", model, "-o", path, "--class", "1"); err != "" {
+			t.Error(err)
+		} else if info, err := os.Stat(path); err != nil || info.Size() < 100 {
+			t.Errorf("%s: %v, %v", path, info, err)
+		}
+	}
+	if out, _, err := run("inspect", model); err != "" || !strings.Contains(out, "x float32[batch 2]") || !strings.Contains(out, "def threefry") {
+		t.Errorf("inspect: %s %s", out, err)
+	}
+	if out, _, err := run("doctor"); err != "" || !strings.Contains(out, "onnxruntime") {
+		t.Errorf("doctor: %s %s", out, err)
+	}
+}
