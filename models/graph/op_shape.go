@@ -377,6 +377,9 @@ func inferSlice(c *Inference) error {
 		}
 		axes = list
 	} else if n, ok := c.In[1].Shape.Size().Fixed(); ok {
+		if n > len(s) {
+			return fmt.Errorf("%v: %d starts", c.In[0].Type, n)
+		}
 		for i := range n {
 			axes = append(axes, i)
 		}
