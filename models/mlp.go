@@ -17,8 +17,8 @@ import (
 //
 // The first layer is split so that one time serves a whole batch. The last layer starts at zero.
 type MLP struct {
-	Width      int    `json:"width" yaml:"width"`           // of the hidden layers; 0 means 64
-	Depth      int    `json:"depth" yaml:"depth"`           // number of hidden layers; 0 means 3
+	Width      int    `json:"width" yaml:"width"`           // of the hidden layers; 0 means 64, or 256 for samples of more than 8 numbers
+	Depth      int    `json:"depth" yaml:"depth"`           // number of hidden layers; 0 means 3, or 4 for samples of more than 8 numbers
 	Activation string `json:"activation" yaml:"activation"` // a name of nn.Activations; "" means silu
 	Features   int    `json:"features" yaml:"features"`     // frequencies of the time features; 0 means 16
 	Inject     bool   `json:"inject" yaml:"inject"`         // every hidden layer sees time and condition, not the first alone
@@ -38,16 +38,25 @@ func (a *MLP) Kind() string { return "mlp" }
 // PhaseBound is that of the time features.
 func (a *MLP) PhaseBound() float64 { return nn.PhaseBound }
 
-// withDefaults replaces zeros.
-func (a MLP) withDefaults() MLP {
-	a.Width, a.Depth, a.Features = cmp.Or(a.Width, 64), cmp.Or(a.Depth, 3), cmp.Or(a.Features, 16)
+// few is the largest number of elements of a sample for which the small defaults do.
+const few = 8
+
+// For replaces zeros by what suits the spec.
+func (a *MLP) For(spec flow.Spec) Architecture { return a.suited(spec) }
+
+func (a MLP) suited(spec flow.Spec) *MLP {
+	width, depth := 64, 3
+	if spec.Dim() > few {
+		width, depth = 256, 4
+	}
+	a.Width, a.Depth, a.Features = cmp.Or(a.Width, width), cmp.Or(a.Depth, depth), cmp.Or(a.Features, 16)
 	a.Activation = cmp.Or(a.Activation, "silu")
-	return a
+	return &a
 }
 
 // Check refuses sizes out of bounds and unknown activations.
-func (a *MLP) Check(flow.Spec) error {
-	d := a.withDefaults()
+func (a *MLP) Check(spec flow.Spec) error {
+	d := a.suited(spec)
 	for _, s := range []struct {
 		name       string
 		value, max int
@@ -62,7 +71,7 @@ func (a *MLP) Check(flow.Spec) error {
 
 // Build adds the network. See MLP for the formula.
 func (a *MLP) Build(n *nn.Net, spec flow.Spec, in Inputs) *graph.Value {
-	m := a.withDefaults()
+	m := a.suited(spec)
 	f, err := nn.ParseActivation(m.Activation)
 	if err != nil {
 		return n.Fail(err)

@@ -24,6 +24,8 @@ type Inputs struct {
 type Architecture interface {
 	// Kind is the architecture's name in files.
 	Kind() string
+	// For returns the architecture with each setting that is zero replaced by a choice that suits the spec.
+	For(spec flow.Spec) Architecture
 	// Check refuses settings that make no network for the spec.
 	Check(spec flow.Spec) error
 	// Build adds the network for samples of the spec and returns u [N D...].
@@ -57,8 +59,10 @@ type Model struct {
 	Weights map[string]tensor.Tensor // float32, by parameter name
 }
 
-// New returns a model with fresh weights of a stream, usually noise.New(seed, noise.Weights). It sets the spec's phase bound.
+// New returns a model with fresh weights of a stream, usually noise.New(seed, noise.Weights). It sets the spec's phase bound and the architecture's
+// settings that are zero.
 func New(spec flow.Spec, arch Architecture, s noise.Stream) (*Model, error) {
+	arch = arch.For(spec)
 	spec.PhaseBound = arch.PhaseBound()
 	g, err := velocity(spec, arch, nn.Fresh(s))
 	if err != nil {

@@ -277,6 +277,21 @@ func TestVelocityGraphContract(t *testing.T) {
 	}
 }
 
+// Settings that are zero are chosen by the size of the samples and written out.
+func TestDefaultsSuitTheData(t *testing.T) {
+	for _, c := range []struct {
+		spec flow.Spec
+		want models.MLP
+	}{
+		{spec(2), models.MLP{Width: 64, Depth: 3, Activation: "silu", Features: 16}},
+		{spec(1, 8, 8), models.MLP{Width: 256, Depth: 4, Activation: "silu", Features: 16}},
+	} {
+		if got := *random(t, c.spec, &models.MLP{}).Arch.(*models.MLP); got != c.want {
+			t.Errorf("%v: %+v, want %+v", c.spec.Dims, got, c.want)
+		}
+	}
+}
+
 // The phase bound that goes into exported files is that of the features.
 func TestPhaseBoundIsStored(t *testing.T) {
 	m := random(t, spec(2), &models.MLP{})

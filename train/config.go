@@ -39,10 +39,10 @@ type Config struct {
 	Threads    int `yaml:"threads"`    // 0: all processors; changes no result
 }
 
-// Default is a run that suits small data sets.
+// Default is a run that suits small data sets. The sizes of the network are left to the data: models.MLP.
 func Default() Config {
 	return Config{
-		Steps: 4000, Batch: 256, Model: Network{&models.MLP{Width: 64, Depth: 3, Activation: "silu", Features: 16}}, Schedule: "linear", Drop: 0.1,
+		Steps: 4000, Batch: 256, Model: Network{&models.MLP{}}, Schedule: "linear", Drop: 0.1,
 		AdamW: optim.Default, Rate: optim.Rate{Kind: "cosine", Peak: 2e-3, Warmup: 100}, Clip: 10, EMA: 0.999, HeldOut: 0.1,
 		Log: 100, Evaluate: 500, Checkpoint: 500,
 	}

@@ -34,6 +34,7 @@ func TestConfigRoundTrip(t *testing.T) {
 // A file changes what it names and leaves the rest, the caller's architecture included.
 func TestConfigOverDefaults(t *testing.T) {
 	d := train.Default()
+	d.Model = train.Network{Architecture: &models.MLP{Width: 64, Depth: 5}}
 	c, err := train.ParseConfig(d, []byte("steps: 7\nmodel: {width: 99}\nadamw:\n  decay: 0.5\n"))
 	if err != nil {
 		t.Fatal(err)

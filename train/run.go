@@ -61,6 +61,7 @@ func Run(ctx context.Context, c Config, set *data.Set, dir string, o Options) er
 		return err
 	}
 	defer t.close()
+	c.Model = Network{t.model.Arch} // with every setting that the data decided
 	text, err := c.YAML()
 	if err != nil {
 		return fmt.Errorf("train: %w", err)
