@@ -9,7 +9,7 @@ import (
 )
 
 // maxNodes bounds what functions that call functions can blow up to.
-const maxNodes = 1 << 20
+const maxNodes = 1 << 19
 
 // Graph converts the model to a program in canonical form. An operator, domain or version that is not read, a value that is no tensor, and a node
 // that does not fit its inputs are errors that name the node.
