@@ -3,6 +3,7 @@ package export_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 	"strings"
@@ -174,6 +175,10 @@ func TestParityFailureExportsNothing(t *testing.T) {
 				if wantPass := r.Engine == "native" || r.Batch < 16; r.Pass() != wantPass {
 					t.Errorf("%+v: pass %v, want %v", r, r.Pass(), wantPass)
 				}
+			}
+			text, err := json.Marshal(report)
+			if err != nil || strings.Count(string(text), `"pass":false`) != 2 || !strings.Contains(string(text), `"engine":"wrong","batch":64`) {
+				t.Errorf("as JSON (%v): %s", err, text)
 			}
 			var table strings.Builder
 			if err := report.Print(&table); err != nil || strings.Count(table.String(), "FAIL") != 2 {

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -22,6 +23,15 @@ type Row struct {
 
 // Pass reports agreement.
 func (r Row) Pass() bool { return r.Worst <= r.Tolerance }
+
+// MarshalJSON writes the row with its verdict, "pass".
+func (r Row) MarshalJSON() ([]byte, error) {
+	type fields Row
+	return json.Marshal(struct {
+		fields
+		Pass bool `json:"pass"`
+	}{fields(r), r.Pass()})
+}
 
 // Worst is the row that uses most of its tolerance; the zero Row if there is none.
 func (r Report) Worst() Row {

@@ -19,8 +19,8 @@ const (
 // FromGraph writes a program in a profile's version of the format, with meta as the model's metadata.
 //
 // Inputs, outputs and parameters keep their names; nodes are named by their path; every other value is named as in the program, with a suffix
-// where that name is an output's. Each value has its type and shape written beside it: named dimensions by name, unknown ones left open. The same
-// program and metadata give the same bytes. What the profile cannot say is an error that names the operator and a profile that can.
+// where that name is an output's. Each value has its type and shape written beside it: named dimensions by name, unknown ones left open. (An output of
+// unknown rank has no shape to write; engines take that, ONNX's checker does not.) The same program and metadata give the same bytes. What the profile cannot say is an error that names the operator and a profile that can.
 func FromGraph(g *graph.Graph, p Profile, meta map[string]string) (*Model, error) {
 	if err := g.Verify(); err != nil {
 		return nil, fmt.Errorf("onnx: %w", err)
