@@ -1,7 +1,23 @@
-// Package train fits a velocity network to data by flow matching:
+// Package train fits a velocity network to data by flow matching, the write-up's algorithm with nothing left out:
 //
-//	for each step: y from the data, t ~ U[0, 1], x0 ~ N(0, I), x_t = α y + β x0,
-//	               loss = ‖α̇ y + β̇ x0 − u(x_t, t)‖², a step of AdamW
+//	for each step: rows y of the data, t ~ U[0, 1], x0 ~ N(0, I), x_t = α y + β x0,
+//	               loss = mean over rows of ‖u(x_t, t) − (α̇ y + β̇ x0)‖², a step of AdamW on its gradient
 //
-// Every random number is a pure function of the seed and the step, so an interrupted run resumes to the bytes of an uninterrupted one.
+// A run is a folder:
+//
+//	set, err := data.Load("digits", data.Options{})
+//	err = train.Run(ctx, train.Default(), set, "runs/digits", train.Options{})
+//	model, facts, err := train.LoadRun("runs/digits", false)
+//
+//	config.yaml          every setting (Config)
+//	log.jsonl            losses, gradient norm, rate, speed (Line)
+//	checkpoint/          the state after some steps (train/checkpoint)
+//	weights.safetensors  the model, written at the end: averaged weights and raw ones (models)
+//
+// The whole step is one graph: network, loss, derivatives (models/autodiff), clipping, AdamW and the moving average (train/optim). The native engine
+// compiles it and updates the state in place, without an allocation. A step's random numbers are a pure function of the seed and its number, and the engine's
+// results do not depend on the number of threads, so a run that is killed and resumed ends with the bytes of one that was not (kill_test.go).
+//
+// Losses are sums over dimensions and means over rows. Data are split, normalised and trained in model space; the weights file says how to come back.
+// Schedules with a defect at t = 1 are trained for t ≤ TimeMax. Couplings of data and noise other than the independent one are left out.
 package train

@@ -61,7 +61,7 @@ func Run(ctx context.Context, c Config, set *data.Set, dir string, o Options) er
 		return err
 	}
 	defer t.close()
-	c.Model = Network{t.model.Arch} // with every setting that the data decided
+	c.Model, c.Normaliser = Network{t.model.Arch}, t.model.Spec.Normaliser.Kind // what the data decided
 	text, err := c.YAML()
 	if err != nil {
 		return fmt.Errorf("train: %w", err)
