@@ -1,6 +1,7 @@
 package export
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -62,14 +63,17 @@ func (r Report) Err() error {
 
 // Print writes a table, a line for each row.
 func (r Report) Print(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "graph\tengine\tbatch\tworst\ttolerance\t")
+	text := bytes.NewBufferString("graph\tengine\tbatch\tworst\ttolerance\t\n")
 	for _, row := range r.Rows {
 		verdict := "PASS"
 		if !row.Pass() {
 			verdict = "FAIL"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%d\t%.2g\t%.2g\t%s\n", row.Graph, row.Engine, row.Batch, row.Worst, row.Tolerance, verdict)
+		fmt.Fprintf(text, "%s\t%s\t%d\t%.2g\t%.2g\t%s\n", row.Graph, row.Engine, row.Batch, row.Worst, row.Tolerance, verdict)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if _, err := text.WriteTo(t); err != nil {
+		return err
 	}
 	return t.Flush()
 }

@@ -69,7 +69,7 @@ func Verify(ctx context.Context, file []byte, c Checks) (Report, error) {
 	if err != nil {
 		return Report{}, fmt.Errorf("export: the float64 reference: %w", err)
 	}
-	defer ref.Close()
+	defer ref.Close() //nolint:errcheck // it only frees
 	v := verifier{ctx: ctx, spec: spec, reference: program{ref, tensor.Float64}}
 	var report Report
 	for _, e := range c.Engines {
@@ -112,7 +112,7 @@ func (v verifier) engine(file []byte, e Engine, c Checks) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer opened.Close()
+	defer opened.Close() //nolint:errcheck // it only frees
 	p := program{opened, tensor.Float32}
 	var rows []Row
 	for _, n := range c.Batches {

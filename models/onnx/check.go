@@ -39,12 +39,11 @@ type checker struct {
 }
 
 func (c *checker) problem(format string, args ...any) {
-	switch len(c.problems) {
-	case maxProblems:
-		c.problems = append(c.problems, errors.New("onnx: … and more"))
-	default:
+	switch n := len(c.problems); {
+	case n < maxProblems:
 		c.problems = append(c.problems, fmt.Errorf("onnx: "+format, args...))
-	case maxProblems + 1:
+	case n == maxProblems:
+		c.problems = append(c.problems, errors.New("onnx: … and more"))
 	}
 }
 

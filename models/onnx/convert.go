@@ -64,11 +64,11 @@ func (c *conversion) vector(what string, list []int) *graph.Value {
 	return c.b.NamedConst(c.name+"/"+what, tensor.Of(data, len(data)))
 }
 
-// intsToInput turns an integer-list attribute into input i; absent, the input stays omitted.
-func intsToInput(name string, i int) func(*conversion) error {
+// intsToInput turns an integer-list attribute into the second input; absent, the input stays omitted.
+func intsToInput(name string) func(*conversion) error {
 	return func(c *conversion) error {
 		if list, ok := c.ints(name); ok {
-			c.input(i, c.vector(name, list))
+			c.input(1, c.vector(name, list))
 		}
 		return nil
 	}
@@ -115,7 +115,7 @@ func castByName(c *conversion) error {
 	name, _ := c.attrs["to"].(string)
 	code, ok := typeNames[name]
 	if !ok {
-		return fmt.Errorf("Cast to %q: no such element type", name)
+		return fmt.Errorf("no element type %q to cast to", name)
 	}
 	c.attrs["to"] = code
 	return nil
@@ -168,7 +168,7 @@ func constant(c *conversion) error {
 		}
 	}
 	if t.IsZero() || len(c.attrs) != 1 {
-		return fmt.Errorf("Constant: %d attributes, want one that holds its value", len(c.attrs))
+		return fmt.Errorf("%d attributes, want one that holds its value", len(c.attrs))
 	}
 	c.out = []*graph.Value{c.b.NamedConst(c.name, t)}
 	return nil
@@ -190,7 +190,7 @@ func sliceFromAttributes(c *conversion) error {
 		case ok:
 			c.input(1+i, c.vector(name, list))
 		case i < 2:
-			return fmt.Errorf("Slice: attribute %s is missing", name)
+			return fmt.Errorf("attribute %s is missing", name)
 		}
 	}
 	return nil

@@ -93,7 +93,8 @@ func pointer[T any](num protowire.Number, p **T, typ protowire.Type, of func(val
 			if v.typ != typ {
 				return false, nil
 			}
-			*p = new(of(v))
+			x := of(v)
+			*p = &x
 			return true, nil
 		},
 		write: func(b []byte, _ *rest) []byte {

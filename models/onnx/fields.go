@@ -32,21 +32,21 @@ func (m *Node) fields() []field {
 	}
 }
 
-func (m *Attribute) fields() []field {
+func (a *Attribute) fields() []field {
 	return []field{
-		text(1, &m.Name), float(2, &m.F), integer(3, &m.I), blob(4, &m.S), one(5, &m.T), one(6, &m.G), floats(7, &m.Floats, false),
-		integers(8, &m.Ints, false), blobs(9, &m.Strings), many(10, &m.Tensors), many(11, &m.Graphs), text(13, &m.DocString),
-		one(14, &m.TypeProto), many(15, &m.TypeProtos), integer(20, &m.Type), text(21, &m.RefAttrName), one(22, &m.SparseTensor),
-		many(23, &m.SparseTensors),
+		text(1, &a.Name), float(2, &a.F), integer(3, &a.I), blob(4, &a.S), one(5, &a.T), one(6, &a.G), floats(7, &a.Floats, false),
+		integers(8, &a.Ints, false), blobs(9, &a.Strings), many(10, &a.Tensors), many(11, &a.Graphs), text(13, &a.DocString),
+		one(14, &a.TypeProto), many(15, &a.TypeProtos), integer(20, &a.Type), text(21, &a.RefAttrName), one(22, &a.SparseTensor),
+		many(23, &a.SparseTensors),
 	}
 }
 
-func (m *Tensor) fields() []field {
+func (t *Tensor) fields() []field {
 	return []field{
-		integers(1, &m.Dims, false), integer(2, &m.DataType), one(3, &m.Segment), floats(4, &m.FloatData, true), integers(5, &m.Int32Data, true),
-		blobs(6, &m.StringData), integers(7, &m.Int64Data, true), text(8, &m.Name), blob(9, &m.RawData), doubles(10, &m.DoubleData, true),
-		integers(11, &m.Uint64Data, true), text(12, &m.DocString), many(13, &m.ExternalData), integer(14, &m.DataLocation),
-		many(16, &m.MetadataProps),
+		integers(1, &t.Dims, false), integer(2, &t.DataType), one(3, &t.Segment), floats(4, &t.FloatData, true), integers(5, &t.Int32Data, true),
+		blobs(6, &t.StringData), integers(7, &t.Int64Data, true), text(8, &t.Name), blob(9, &t.RawData), doubles(10, &t.DoubleData, true),
+		integers(11, &t.Uint64Data, true), text(12, &t.DocString), many(13, &t.ExternalData), integer(14, &t.DataLocation),
+		many(16, &t.MetadataProps),
 	}
 }
 
@@ -75,15 +75,15 @@ func (m *OptionalType) fields() []field { return []field{one(1, &m.ElemType)} }
 func (m *MapType) fields() []field      { return []field{integer(1, &m.KeyType), one(2, &m.ValueType)} }
 func (m *Shape) fields() []field        { return []field{many(1, &m.Dim)} }
 
-func (m *Dimension) fields() []field {
-	return oneof([]field{maybeInteger(1, &m.Value), maybeText(2, &m.Param), text(3, &m.Denotation)}, 1, 2)
+func (d *Dimension) fields() []field {
+	return oneof([]field{maybeInteger(1, &d.Value), maybeText(2, &d.Param), text(3, &d.Denotation)}, 1, 2)
 }
 
-func (m *Function) fields() []field {
+func (f *Function) fields() []field {
 	return []field{
-		text(1, &m.Name), texts(4, &m.Input), texts(5, &m.Output), texts(6, &m.Attribute), many(7, &m.Node), text(8, &m.DocString),
-		many(9, &m.OpsetImport), text(10, &m.Domain), many(11, &m.AttributeProto), many(12, &m.ValueInfo), text(13, &m.Overload),
-		many(14, &m.MetadataProps),
+		text(1, &f.Name), texts(4, &f.Input), texts(5, &f.Output), texts(6, &f.Attribute), many(7, &f.Node), text(8, &f.DocString),
+		many(9, &f.OpsetImport), text(10, &f.Domain), many(11, &f.AttributeProto), many(12, &f.ValueInfo), text(13, &f.Overload),
+		many(14, &f.MetadataProps),
 	}
 }
 

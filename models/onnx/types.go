@@ -57,9 +57,11 @@ func typeMessage(t graph.Type) *Type {
 	for _, d := range t.Shape {
 		dim := &Dimension{}
 		if n, ok := d.Fixed(); ok {
-			dim.Value = new(int64(n))
+			length := int64(n)
+			dim.Value = &length
 		} else if d.Known() {
-			dim.Param = new(d.String())
+			name := d.String()
+			dim.Param = &name
 		}
 		tt.Shape.Dim = append(tt.Shape.Dim, dim)
 	}
