@@ -112,11 +112,10 @@ func metadata(m *models.Model, g *graph.Graph, o Options) (map[string]string, er
 		if !strings.HasPrefix(key, flow.Prefix) {
 			return nil, fmt.Errorf("export: training fact %q: its key must begin with %s", key, flow.Prefix)
 		}
-		if have, ok := meta[key]; ok && have != fact && key != keyArchitecture {
+		if have, ok := meta[key]; ok && have != fact {
 			return nil, fmt.Errorf("export: training fact %s = %q contradicts the model's %q", key, fact, have)
-		} else if !ok {
-			meta[key] = fact
 		}
+		meta[key] = fact
 	}
 	return meta, nil
 }
