@@ -2,32 +2,28 @@ package kernel
 
 import "math"
 
-// Add writes x + y.
-func Add(dst, x, y []float32) {
+func addPortable(dst, x, y []float32) {
 	x, y = x[:len(dst)], y[:len(dst)]
 	for i := range dst {
 		dst[i] = x[i] + y[i]
 	}
 }
 
-// Sub writes x − y.
-func Sub(dst, x, y []float32) {
+func subPortable(dst, x, y []float32) {
 	x, y = x[:len(dst)], y[:len(dst)]
 	for i := range dst {
 		dst[i] = x[i] - y[i]
 	}
 }
 
-// Mul writes x·y.
-func Mul(dst, x, y []float32) {
+func mulPortable(dst, x, y []float32) {
 	x, y = x[:len(dst)], y[:len(dst)]
 	for i := range dst {
 		dst[i] = x[i] * y[i]
 	}
 }
 
-// Div writes x/y.
-func Div(dst, x, y []float32) {
+func divPortable(dst, x, y []float32) {
 	x, y = x[:len(dst)], y[:len(dst)]
 	for i := range dst {
 		dst[i] = x[i] / y[i]
@@ -41,37 +37,8 @@ func Fill(dst []float32, v float32) {
 	}
 }
 
-// Sqrt writes √x.
-func Sqrt(dst, x []float32) {
-	x = x[:len(dst)]
-	for i := range dst {
-		dst[i] = float32(math.Sqrt(float64(x[i])))
-	}
-}
-
-// Exp writes e^x, within 1 ulp.
-func Exp(dst, x []float32) {
-	x = x[:len(dst)]
-	for i := range dst {
-		dst[i] = float32(math.Exp(float64(x[i])))
-	}
-}
-
-// Sigmoid writes 1/(1+e⁻ˣ), within 2 ulp.
-func Sigmoid(dst, x []float32) {
-	x = x[:len(dst)]
-	for i := range dst {
-		dst[i] = float32(1 / (1 + math.Exp(-float64(x[i]))))
-	}
-}
-
-// Tanh writes the hyperbolic tangent, within 2 ulp.
-func Tanh(dst, x []float32) {
-	x = x[:len(dst)]
-	for i := range dst {
-		dst[i] = float32(math.Tanh(float64(x[i])))
-	}
-}
+// sigmoid is 1/(1+e⁻ˣ).
+func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
 // Map writes f of each element, computed in float64 and rounded.
 func Map(dst, x []float32, f func(float64) float64) {

@@ -1,0 +1,52 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import "golang.org/x/sys/cpu"
+
+//go:generate go run gen/main.go
+
+// HasFMA reports that the assembly is in use: AVX2 and FMA on amd64, and no build tag purego.
+var HasFMA = cpu.X86.HasAVX2 && cpu.X86.HasFMA
+
+//go:noescape
+func product1(k int, a *float32, aRow, aCol int, b, c *float32, cRow int)
+
+//go:noescape
+func product2(k int, a *float32, aRow, aCol int, b, c *float32, cRow int)
+
+//go:noescape
+func product3(k int, a *float32, aRow, aCol int, b, c *float32, cRow int)
+
+//go:noescape
+func product4(k int, a *float32, aRow, aCol int, b, c *float32, cRow int)
+
+//go:noescape
+func product5(k int, a *float32, aRow, aCol int, b, c *float32, cRow int)
+
+//go:noescape
+func product6(k int, a *float32, aRow, aCol int, b, c *float32, cRow int)
+
+//go:noescape
+func vecAdd(dst, x, y *float32, n int)
+
+//go:noescape
+func vecSub(dst, x, y *float32, n int)
+
+//go:noescape
+func vecMul(dst, x, y *float32, n int)
+
+//go:noescape
+func vecDiv(dst, x, y *float32, n int)
+
+//go:noescape
+func sqrtVec(dst, x *float32, n int)
+
+//go:noescape
+func expVec(dst, x *float32, n int)
+
+//go:noescape
+func sigmoidVec(dst, x *float32, n int)
+
+//go:noescape
+func tanhVec(dst, x *float32, n int)

@@ -1,0 +1,87 @@
+//go:build amd64 && !purego
+
+package kernel
+
+// Blocks of the packed product: kc rows of a panel of 16 columns of B stay in the first-level cache.
+const (
+	kc = 256
+	nr = 16
+	mr = 6
+)
+
+// gemm adds op(A)·op(B) to C: panel by panel of B, packed, times six rows of A read in place.
+func gemm(tA, tB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
+	if !HasFMA {
+		gemmPortable(tA, tB, m, n, k, a, lda, b, ldb, c, ldc)
+		return
+	}
+	var panel [kc * nr]float32
+	aRow, aCol := lda, 1
+	if tA {
+		aRow, aCol = 1, lda
+	}
+	for l := 0; l < k; l += kc {
+		depth := min(kc, k-l)
+		for j := 0; j < n; j += nr {
+			cols := min(nr, n-j)
+			pack(&panel, tB, depth, cols, b, ldb, l, j)
+			multiply(m, depth, cols, a[l*aCol:], aRow, aCol, &panel, c[j:], ldc)
+		}
+	}
+}
+
+// pack copies depth rows from row l and cols columns from column j of op(B) into a panel of rows of 16; missing columns are zeros.
+func pack(panel *[kc * nr]float32, tB bool, depth, cols int, b []float32, ldb, l, j int) {
+	if cols < nr {
+		clear(panel[:depth*nr])
+	}
+	if !tB {
+		for i := range depth {
+			at := (l+i)*ldb + j
+			copy(panel[i*nr:i*nr+cols], b[at:at+cols])
+		}
+		return
+	}
+	for x := range cols {
+		row := b[(j+x)*ldb+l : (j+x)*ldb+l+depth]
+		for i, v := range row {
+			panel[i*nr+x] = v
+		}
+	}
+}
+
+// multiply adds m rows of A times a panel to C. Results of a narrow panel go by way of a small buffer.
+func multiply(m, depth, cols int, a []float32, aRow, aCol int, panel *[kc * nr]float32, c []float32, ldc int) {
+	var edge [mr * nr]float32
+	for i := 0; i < m; i += mr {
+		rows := min(mr, m-i)
+		if cols == nr {
+			rowsTimes(rows, depth, &a[i*aRow], aRow, aCol, &panel[0], &c[i*ldc], ldc)
+			continue
+		}
+		for r := range rows {
+			copy(edge[r*nr:], c[(i+r)*ldc:(i+r)*ldc+cols])
+		}
+		rowsTimes(rows, depth, &a[i*aRow], aRow, aCol, &panel[0], &edge[0], nr)
+		for r := range rows {
+			copy(c[(i+r)*ldc:(i+r)*ldc+cols], edge[r*nr:])
+		}
+	}
+}
+
+func rowsTimes(rows, k int, a *float32, aRow, aCol int, b, c *float32, cRow int) {
+	switch rows {
+	case 6:
+		product6(k, a, aRow, aCol, b, c, cRow)
+	case 5:
+		product5(k, a, aRow, aCol, b, c, cRow)
+	case 4:
+		product4(k, a, aRow, aCol, b, c, cRow)
+	case 3:
+		product3(k, a, aRow, aCol, b, c, cRow)
+	case 2:
+		product2(k, a, aRow, aCol, b, c, cRow)
+	case 1:
+		product1(k, a, aRow, aCol, b, c, cRow)
+	}
+}

@@ -1,0 +1,282 @@
+package kernel_test
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"fmtool/models/noise"
+	"fmtool/runtime/native/kernel"
+)
+
+const guard = 12345.678
+
+// guarded returns n numbers between guard bands, unaligned, and a check that the bands are whole.
+func guarded(t *testing.T, n int) []float32 {
+	t.Helper()
+	const band = 19
+	all := make([]float32, n+2*band)
+	for i := range all {
+		all[i] = guard
+	}
+	t.Cleanup(func() {
+		for i := range band {
+			if all[i] != guard || all[n+band+i] != guard {
+				t.Errorf("%s: wrote outside a buffer of %d", t.Name(), n)
+				return
+			}
+		}
+	})
+	return all[band : n+band : n+band]
+}
+
+func normal(dst []float32, seed uint64, scale float32) {
+	noise.New(seed, noise.Probe).Normals(dst, 0)
+	for i := range dst {
+		dst[i] *= scale
+	}
+}
+
+// Every shape, odd or even, transposed or not, added or written, is the product by its definition, and nothing else is touched.
+func TestGemm(t *testing.T) {
+	sizes := []int{1, 2, 5, 6, 7, 15, 16, 17, 33, 70}
+	for _, m := range sizes {
+		for _, n := range sizes {
+			for _, k := range []int{0, 1, 3, 4, 17, 255, 256, 300, 513} {
+				for flags := range 8 {
+					tA, tB, acc := flags&1 != 0, flags&2 != 0, flags&4 != 0
+					if k > 17 && (m+n+k+flags)%5 != 0 { // a fifth of the large ones
+						continue
+					}
+					gemm(t, tA, tB, acc, m, n, k)
+				}
+			}
+		}
+	}
+}
+
+func gemm(t *testing.T, tA, tB, acc bool, m, n, k int) {
+	t.Helper()
+	lda, ldb, ldc := k+3, n+2, n+5
+	ra, rb := m, k
+	if tA {
+		lda, ra = m+3, k
+	}
+	if tB {
+		ldb, rb = k+2, n
+	}
+	a, b, c := make([]float32, ra*lda), make([]float32, rb*ldb), make([]float32, m*ldc)
+	normal(a, 1, 1)
+	normal(b, 2, 1)
+	normal(c, 3, 1)
+	before := append([]float32(nil), c...)
+	kernel.Gemm(tA, tB, m, n, k, a, lda, b, ldb, c, ldc, acc)
+	for i := range m {
+		for j := range ldc {
+			if j >= n {
+				if c[i*ldc+j] != before[i*ldc+j] {
+					t.Fatalf("%v %v %d×%d×%d: wrote beside C", tA, tB, m, n, k)
+				}
+				continue
+			}
+			want, size := 0.0, 1.0
+			if acc {
+				want = float64(before[i*ldc+j])
+			}
+			for l := range k {
+				ai, bi := i*lda+l, l*ldb+j
+				if tA {
+					ai = l*lda + i
+				}
+				if tB {
+					bi = j*ldb + l
+				}
+				av, bv := float64(a[ai]), float64(b[bi])
+				want += av * bv
+				size += math.Abs(av * bv)
+			}
+			if d := math.Abs(float64(c[i*ldc+j]) - want); !(d <= 2e-6*size) {
+				t.Fatalf("%v %v acc %v %d×%d×%d: C[%d %d] = %g, want %g", tA, tB, acc, m, n, k, i, j, c[i*ldc+j], want)
+			}
+		}
+	}
+}
+
+// A row of C has the same bits whatever other rows are computed with it: goroutines may cut a product anywhere.
+func TestGemmRowsAreIndependent(t *testing.T) {
+	const m, n, k = 50, 37, 300
+	for _, tA := range []bool{false, true} {
+		a, b := make([]float32, m*k), make([]float32, k*n)
+		normal(a, 1, 1)
+		normal(b, 2, 1)
+		lda, step := k, k
+		if tA {
+			lda, step = m, 1
+		}
+		whole, part := make([]float32, m*n), make([]float32, m*n)
+		kernel.Gemm(tA, false, m, n, k, a, lda, b, n, whole, n, false)
+		for i := 0; i < m; i += 7 {
+			kernel.Gemm(tA, false, min(7, m-i), n, k, a[i*step:], lda, b, n, part[i*n:], n, false)
+		}
+		for i := range whole {
+			if math.Float32bits(whole[i]) != math.Float32bits(part[i]) {
+				t.Fatalf("transposed %v: element %d is %g alone and %g in the whole", tA, i, part[i], whole[i])
+			}
+		}
+	}
+}
+
+// ulps is the distance of got from the true value in units of float32's last place there.
+func ulps(got float32, want float64) float64 {
+	w := float32(want)
+	switch {
+	case math.IsNaN(want):
+		if got != got {
+			return 0
+		}
+		return math.Inf(1)
+	case math.IsInf(float64(w), 0) || math.IsInf(float64(got), 0):
+		if got == w {
+			return 0
+		}
+		if math.Abs(want) > 3.4e38 && math.Abs(float64(got)) > 3.4e38 { // at the brink of overflow
+			return 1
+		}
+		return math.Inf(1)
+	}
+	unit := math.Abs(float64(math.Nextafter32(float32(math.Abs(want)), math.MaxFloat32)) - math.Abs(float64(w)))
+	return math.Abs(float64(got)-want) / max(unit, 0x1p-149)
+}
+
+var adversarial = []float32{0, float32(math.Copysign(0, -1)), 1, -1, 0.625, -0.625, 0.6249999, 1e-30, -1e-30, 1e-45, -1e-45, 3e-39, 88.72283, 88.7229, 89, 100, 1e30, -87.3, -87.4, -88, -100, -103.9,
+	-104.1, -1e30, math.MaxFloat32, -math.MaxFloat32, float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN())}
+
+// Each vector function is within its ulps of float64, for every length, on random, denormal, huge and infinite numbers; NaN stays NaN; nothing outside is written.
+func TestUnary(t *testing.T) {
+	for name, f := range map[string]struct {
+		f      func(dst, x []float32)
+		truth  func(float64) float64
+		within float64
+	}{
+		"Sqrt": {kernel.Sqrt, math.Sqrt, 0.5}, "Exp": {kernel.Exp, math.Exp, 3}, "Tanh": {kernel.Tanh, math.Tanh, 3},
+		"Sigmoid": {kernel.Sigmoid, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			worst := 0.0
+			check := func(x []float32) {
+				dst, in := guarded(t, len(x)), guarded(t, len(x))
+				copy(in, x)
+				f.f(dst, in)
+				for i, v := range x {
+					u := ulps(dst[i], f.truth(float64(v)))
+					if name == "Sigmoid" && v < -87 && math.Abs(float64(dst[i])) < 2e-38 { // e⁻ˣ overflows before 1/e⁻ˣ is 0
+						u = 0
+					}
+					if worst = max(worst, u); u > f.within {
+						t.Errorf("f(%g) = %g, want %g: %.2g ulp", v, dst[i], f.truth(float64(v)), u)
+					}
+				}
+			}
+			check(adversarial)
+			for n := range 40 {
+				x := make([]float32, n)
+				normal(x, uint64(n), 10)
+				check(x)
+			}
+			x := make([]float32, 20000)
+			for i, s := range []float32{0.1, 1, 10, 40} {
+				normal(x, uint64(100+i), s)
+				check(x)
+			}
+			t.Logf("worst %.2f ulp", worst)
+		})
+	}
+}
+
+// The four operations are IEEE's, bit for bit, for every length, also onto an operand.
+func TestBinary(t *testing.T) {
+	for name, f := range map[string]struct {
+		f     func(dst, x, y []float32)
+		truth func(x, y float32) float32
+	}{
+		"Add": {kernel.Add, func(x, y float32) float32 { return x + y }}, "Sub": {kernel.Sub, func(x, y float32) float32 { return x - y }},
+		"Mul": {kernel.Mul, func(x, y float32) float32 { return x * y }}, "Div": {kernel.Div, func(x, y float32) float32 { return x / y }},
+	} {
+		for n := range 70 {
+			x, y, dst := guarded(t, n), guarded(t, n), guarded(t, n)
+			normal(x, 1, 1)
+			normal(y, 2, 1)
+			for i := range n {
+				if i%3 == 0 {
+					x[i] = adversarial[i%len(adversarial)]
+				}
+			}
+			f.f(dst, x, y)
+			for i := range n {
+				if want := f.truth(x[i], y[i]); dst[i] != want && (want == want || dst[i] == dst[i]) {
+					t.Errorf("%s(%g, %g) = %g, want %g", name, x[i], y[i], dst[i], want)
+				}
+			}
+			f.f(x, x, y)
+			for i := range n {
+				if x[i] != dst[i] && dst[i] == dst[i] {
+					t.Errorf("%s onto its operand differs", name)
+				}
+			}
+		}
+	}
+}
+
+func TestNothingIsAllocated(t *testing.T) {
+	x, y, c := make([]float32, 77*77), make([]float32, 77*77), make([]float32, 77*77)
+	if n := testing.AllocsPerRun(5, func() {
+		kernel.Gemm(false, true, 70, 70, 70, x, 77, y, 77, c, 77, false)
+		kernel.Exp(x[:13], y[:13])
+		kernel.Add(x[:13], y[:13], x[:13])
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkGemm(b *testing.B) {
+	for _, s := range [][3]int{{256, 64, 64}, {256, 256, 256}, {256, 512, 512}} {
+		for _, form := range []struct {
+			name   string
+			tA, tB bool
+		}{{"NN", false, false}, {"NT", false, true}, {"TN", true, false}} {
+			b.Run(fmt.Sprint(s, form.name), func(b *testing.B) {
+				m, n, k := s[0], s[1], s[2]
+				if form.tA {
+					m, k = k, m
+				}
+				x, y, c := make([]float32, m*k), make([]float32, k*n), make([]float32, m*n)
+				normal(x, 1, 1)
+				normal(y, 2, 1)
+				lda, ldb := k, n
+				if form.tA {
+					lda = m
+				}
+				if form.tB {
+					ldb = k
+				}
+				for b.Loop() {
+					kernel.Gemm(form.tA, form.tB, m, n, k, x, lda, y, ldb, c, n, false)
+				}
+				b.ReportMetric(2*float64(m*n*k)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			})
+		}
+	}
+}
+
+func BenchmarkVector(b *testing.B) {
+	x, y := make([]float32, 4096), make([]float32, 4096)
+	normal(x, 1, 3)
+	for name, f := range map[string]func(){"Exp": func() { kernel.Exp(y, x) }, "Sigmoid": func() { kernel.Sigmoid(y, x) }, "Tanh": func() { kernel.Tanh(y, x) }, "Mul": func() { kernel.Mul(y, x, x) }} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				f()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/4096, "ns/element")
+		})
+	}
+}
