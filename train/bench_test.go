@@ -34,9 +34,10 @@ func BenchmarkStep(b *testing.B) {
 			b.ReportMetric(float64(b.N*config.Batch)/b.Elapsed().Seconds(), "rows/s")
 		})
 		b.Run(c.name+"/Draws", func(b *testing.B) {
-			k := 0
+			t.feed.settle()
+			k, idle := 0, newBatch(t.model, config.Batch)
 			for b.Loop() {
-				t.sampler.fill(t.batch, k)
+				t.feed.sampler.fill(idle, k)
 				k++
 			}
 		})

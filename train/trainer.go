@@ -26,8 +26,7 @@ type trainer struct {
 	checksum string
 
 	model   *models.Model // initial weights
-	sampler *sampler
-	batch   *batch
+	feed    *feed
 	states  []string // parameters of the step graph, all of which a checkpoint holds
 	plan    *native.Plan
 	in, out []tensor.Tensor
@@ -54,12 +53,14 @@ func newTrainer(c Config, set *data.Set, dir string, o Options) (*trainer, error
 		return nil, err
 	}
 	t := &trainer{c: c, o: o, dir: dir, set: set, rows: rows.Len(), checksum: checksum(set), model: m, saved: -1}
-	if t.sampler, err = newSampler(c, rows); err != nil {
+	draws, err := newSampler(c, rows)
+	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
 	if err := t.compile(); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
+	t.feed = newFeed(draws, newBatch(m, c.Batch), newBatch(m, c.Batch))
 	if held != nil {
 		if t.loss, err = newEvaluation(m, heldOut(m, held, c.Seed), t.threads()); err != nil {
 			t.close()
@@ -90,14 +91,15 @@ func (t *trainer) compile() error {
 	if t.plan, err = native.Compile(g, native.Options{Threads: t.threads(), State: next}); err != nil {
 		return err
 	}
-	t.batch = newBatch(t.model, t.c.Batch)
-	t.in = append(t.batch.tensors[:len(t.batch.tensors):len(t.batch.tensors)], tensor.New(tensor.Float32), tensor.New(tensor.Float32))
+	t.in = make([]tensor.Tensor, len(g.Inputs)) // the batch's, then rate and step
+	t.in[len(t.in)-2], t.in[len(t.in)-1] = tensor.New(tensor.Float32), tensor.New(tensor.Float32)
 	t.out = make([]tensor.Tensor, len(g.Outputs)) // absent, but for loss and norm
 	t.out[0], t.out[1] = tensor.New(tensor.Float32), tensor.New(tensor.Float32)
 	return nil
 }
 
 func (t *trainer) close() {
+	t.feed.close()
 	t.plan.Close()
 	if t.loss != nil {
 		t.loss.plan.Close()
@@ -139,7 +141,7 @@ func (t *trainer) run(ctx context.Context) error {
 
 // take is one step of the algorithm.
 func (t *trainer) take() error {
-	t.sampler.fill(t.batch, t.step)
+	copy(t.in, t.feed.take(t.step))
 	rate, step := t.in[len(t.in)-2], t.in[len(t.in)-1]
 	rate.Float32()[0] = float32(t.c.Rate.At(t.step+1, t.c.Steps))
 	step.Float32()[0] = float32(t.step + 1)
