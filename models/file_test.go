@@ -151,7 +151,8 @@ func TestModelFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if *got.Arch.(*models.MLP) != *m.Arch.(*models.MLP) || fmt.Sprint(got.Spec.Metadata()) != fmt.Sprint(m.Spec.Metadata()) || meta[flow.Prefix+"train.steps"] != "12" {
+		if *got.Arch.(*models.MLP) != *m.Arch.(*models.MLP) || fmt.Sprint(got.Spec.Metadata()) != fmt.Sprint(m.Spec.Metadata()) ||
+			meta[flow.Prefix+"train.steps"] != "12" {
 			t.Errorf("got %+v, %v", got.Arch, got.Spec)
 		}
 		want := m.Weights

@@ -75,8 +75,8 @@ func New(spec flow.Spec, arch Architecture, s noise.Stream) (*Model, error) {
 	return m, nil
 }
 
-// VelocityGraph is the graph that samplers and exports use: inputs x [batch D...], t [T 1], then y [batch] or y [batch C] and y_drop [batch 1] if the model is
-// conditional; output velocity [batch D...]. The graph shares the model's weights. Weights that do not fit the architecture are an error.
+// VelocityGraph is the graph that samplers and exports use: inputs x [batch D...], t [T 1], then y [batch] or y [batch C] and y_drop [batch 1] if the
+// model is conditional; output velocity [batch D...]. The graph shares the model's weights. Weights that do not fit the architecture are an error.
 func VelocityGraph(m *Model) (*graph.Graph, error) {
 	g, err := velocity(m.Spec, m.Arch, nn.Stored(m.Weights))
 	if err != nil {

@@ -89,9 +89,11 @@ func TestParameterNamesLast(t *testing.T) {
 		arch models.MLP
 		want string
 	}{
-		{spec(2), models.MLP{Width: 8, Depth: 1, Features: 3}, "net.in.bias[1 8] net.in.t.weight[6 8] net.in.x.weight[2 8] net.out.bias[1 2] net.out.weight[8 2]"},
+		{spec(2), models.MLP{Width: 8, Depth: 1, Features: 3},
+			"net.in.bias[1 8] net.in.t.weight[6 8] net.in.x.weight[2 8] net.out.bias[1 2] net.out.weight[8 2]"},
 		{conditional(spec(1, 2, 2), flow.Labels, 10), models.MLP{Width: 8, Depth: 2, Features: 3},
-			"net.hidden.0.bias[1 8] net.hidden.0.h.weight[8 8] net.in.bias[1 8] net.in.t.weight[6 8] net.in.x.weight[4 8] net.in.y.weight[11 8] net.out.bias[1 4] net.out.weight[8 4]"},
+			"net.hidden.0.bias[1 8] net.hidden.0.h.weight[8 8] net.in.bias[1 8] net.in.t.weight[6 8] net.in.x.weight[4 8] " +
+				"net.in.y.weight[11 8] net.out.bias[1 4] net.out.weight[8 4]"},
 		{conditional(spec(2), flow.Vector, 5), models.MLP{Width: 8, Depth: 2, Features: 3, Inject: true, Residual: true},
 			"net.hidden.0.bias[1 8] net.hidden.0.h.weight[8 8] net.hidden.0.t.weight[6 8] net.hidden.0.y.weight[5 8] " +
 				"net.in.bias[1 8] net.in.t.weight[6 8] net.in.x.weight[2 8] net.in.y.weight[5 8] net.null[1 5] net.out.bias[1 2] net.out.weight[8 2]"},

@@ -12,8 +12,8 @@ import (
 	"fmtool/models/tensor"
 )
 
-// The safetensors format: 8 bytes little-endian length of the header; the header, a JSON object {name: {dtype, shape, data_offsets}, "__metadata__": {text: text}};
-// then the numbers, little-endian, row-major. The reader is stricter than the format: it refuses gaps, overlaps, duplicate names and keys it does not know.
+// The safetensors format: 8 bytes little-endian length of the header; the header, a JSON object {name: {dtype, shape, data_offsets},
+// "__metadata__": {text: text}}; then the numbers, little-endian, row-major. The reader is stricter than the format: it refuses gaps, overlaps, duplicate names and keys it does not know.
 
 // maxHeader bounds the header in bytes, maxTensors the tensors of a file.
 const (
@@ -43,7 +43,8 @@ type entry struct {
 	Offsets *[2]int64 `json:"data_offsets"`
 }
 
-// WriteWeights writes tensors and metadata as safetensors. The bytes depend on nothing but the arguments: names are sorted, the data starts at a multiple of 8.
+// WriteWeights writes tensors and metadata as safetensors. The bytes depend on nothing but the arguments: names are sorted. The data starts at a
+// multiple of 8.
 func WriteWeights(w io.Writer, weights map[string]tensor.Tensor, meta map[string]string) error {
 	names := make([]string, 0, len(weights))
 	for name := range weights {

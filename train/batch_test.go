@@ -65,7 +65,8 @@ func TestDrawsAreAFunctionOfSeedAndStep(t *testing.T) {
 	}
 	a, b, other := draw(1, 7), draw(1, 8), draw(2, 7)
 	for name, pair := range map[string][2][]float32{
-		"rows": {a.x1, b.x1}, "noise": {a.x0, b.x0}, "times": {a.t, b.t}, "rows of another seed": {a.x1, other.x1}, "noise of another seed": {a.x0, other.x0}, "times of another seed": {a.t, other.t},
+		"rows": {a.x1, b.x1}, "noise": {a.x0, b.x0}, "times": {a.t, b.t},
+		"rows of another seed": {a.x1, other.x1}, "noise of another seed": {a.x0, other.x0}, "times of another seed": {a.t, other.t},
 	} {
 		if slices.Equal(pair[0], pair[1]) {
 			t.Errorf("%s are the same", name)
@@ -99,7 +100,8 @@ func TestDrawsHaveTheirDistributions(t *testing.T) {
 			}
 			want := m.Spec.Schedule.At(float64(ti))
 			got := flow.Coeffs{Alpha: float64(b.coeffs[0][i]), Beta: float64(b.coeffs[1][i]), DAlpha: float64(b.coeffs[2][i]), DBeta: float64(b.coeffs[3][i])}
-			if math.Abs(got.Beta-want.Beta) > 1e-6 || math.Abs(got.DBeta-want.DBeta) > 1e-5*math.Abs(want.DBeta) || math.Abs(got.Alpha-want.Alpha) > 1e-6 || got.DAlpha != want.DAlpha {
+			if math.Abs(got.Beta-want.Beta) > 1e-6 || math.Abs(got.DBeta-want.DBeta) > 1e-5*math.Abs(want.DBeta) ||
+				math.Abs(got.Alpha-want.Alpha) > 1e-6 || got.DAlpha != want.DAlpha {
 				t.Fatalf("t = %g: %+v, want %+v", ti, got, want)
 			}
 		}

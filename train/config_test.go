@@ -26,7 +26,8 @@ func TestConfigRoundTrip(t *testing.T) {
 	if err != nil || !bytes.Equal(text, again) {
 		t.Errorf("%v\n%s\n%s", err, text, again)
 	}
-	if fmt.Sprintf("%+v", *back.Model.Architecture.(*models.MLP)) != fmt.Sprintf("%+v", *c.Model.Architecture.(*models.MLP)) || back.Seed != 1<<63 || back.Columns[1] != "y" {
+	if fmt.Sprintf("%+v", *back.Model.Architecture.(*models.MLP)) != fmt.Sprintf("%+v", *c.Model.Architecture.(*models.MLP)) ||
+		back.Seed != 1<<63 || back.Columns[1] != "y" {
 		t.Errorf("got %+v", back)
 	}
 }
@@ -66,7 +67,8 @@ func TestConfigRefuses(t *testing.T) {
 		"a: [":                             "yaml",
 		"steps: 1\n---\nsteps: 2\n":        "more than one",
 	} {
-		if _, err := train.ParseConfig(train.Default(), []byte(text)); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "train: config: ") {
+		if _, err := train.ParseConfig(train.Default(), []byte(text)); err == nil ||
+			!strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "train: config: ") {
 			t.Errorf("%q: got %v, want %q", text, err, want)
 		}
 	}

@@ -87,12 +87,13 @@ func ReadLog(dir string) ([]Line, error) {
 	}
 	defer f.Close()
 	var lines []Line
-	for s := bufio.NewScanner(f); s.Scan(); {
+	s := bufio.NewScanner(f)
+	for s.Scan() {
 		var l Line
 		if err := json.Unmarshal(s.Bytes(), &l); err != nil {
 			return nil, fmt.Errorf("train: %s: line %d: %w", f.Name(), len(lines)+1, err)
 		}
 		lines = append(lines, l)
 	}
-	return lines, nil
+	return lines, s.Err()
 }

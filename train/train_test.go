@@ -59,7 +59,8 @@ func TestRunLeavesWhatItPromises(t *testing.T) {
 	c.Steps = 400
 	var reported []train.Progress
 	dir := t.TempDir()
-	if err := train.Run(context.Background(), c, load(t, "moons:n=500"), dir, train.Options{Progress: func(p train.Progress) { reported = append(reported, p) }}); err != nil {
+	o := train.Options{Progress: func(p train.Progress) { reported = append(reported, p) }}
+	if err := train.Run(context.Background(), c, load(t, "moons:n=500"), dir, o); err != nil {
 		t.Fatal(err)
 	}
 	got, err := train.ReadConfig(dir)
@@ -74,7 +75,8 @@ func TestRunLeavesWhatItPromises(t *testing.T) {
 		t.Fatalf("%d lines, %d reports, %v", len(lines), len(reported), err)
 	}
 	for i, l := range lines {
-		if l.Step != (i+1)*10 || (l.HeldOut != nil) != (l.Step%20 == 0) || l.Norm <= 0 || l.Rate != c.Rate.At(l.Step, c.Steps) || reported[i].Step != l.Step || reported[i].Steps != 400 {
+		if l.Step != (i+1)*10 || (l.HeldOut != nil) != (l.Step%20 == 0) || l.Norm <= 0 || l.Rate != c.Rate.At(l.Step, c.Steps) ||
+			reported[i].Step != l.Step || reported[i].Steps != 400 {
 			t.Fatalf("line %d is %+v", i, l)
 		}
 		if l.HeldOut != nil {
@@ -336,7 +338,8 @@ func TestRunRefuses(t *testing.T) {
 		}
 	}
 	dir := run(t, small(), load(t, "moons:n=500"))
-	if err := train.Run(context.Background(), small(), load(t, "moons:n=500"), dir, train.Options{}); err == nil || !strings.Contains(err.Error(), "holds a run already") {
+	err := train.Run(context.Background(), small(), load(t, "moons:n=500"), dir, train.Options{})
+	if err == nil || !strings.Contains(err.Error(), "holds a run already") {
 		t.Errorf("a second run in one folder: %v", err)
 	}
 	for _, err := range []error{train.Resume(context.Background(), constant, t.TempDir(), train.Options{}), loadError(t.TempDir())} {

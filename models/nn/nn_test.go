@@ -197,7 +197,8 @@ func TestStoredRefuses(t *testing.T) {
 		"the weights have no layer.weight [3 2]":                       {},
 		"layer.weight is float32[2 3], the network needs float32[3 2]": {"layer.weight": tensor.New(tensor.Float32, 2, 3)},
 		"layer.weight is float64[3 2], the network needs float32[3 2]": {"layer.weight": tensor.New(tensor.Float64, 3, 2)},
-		"layer.bias is float32[2], the network needs float32[1 2]":     {"layer.weight": tensor.New(tensor.Float32, 3, 2), "layer.bias": tensor.New(tensor.Float32, 2)},
+		"layer.bias is float32[2], the network needs float32[1 2]": {
+			"layer.weight": tensor.New(tensor.Float32, 3, 2), "layer.bias": tensor.New(tensor.Float32, 2)},
 	} {
 		b := graph.NewBuilder("test")
 		n := nn.New(b, nn.Stored(weights))

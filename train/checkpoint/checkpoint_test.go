@@ -82,7 +82,8 @@ func TestDamagedCheckpointFallsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := checkpoint.Load(checkpoint.Disk, dir); err == nil || errors.Is(err, checkpoint.ErrNone) ||
-		!strings.Contains(err.Error(), "step-000000000002.ckpt: checkpoint: ") || !strings.Contains(err.Error(), "step-000000000001.ckpt: checkpoint: not a checkpoint file") {
+		!strings.Contains(err.Error(), "step-000000000002.ckpt: checkpoint: ") ||
+		!strings.Contains(err.Error(), "step-000000000001.ckpt: checkpoint: not a checkpoint file") {
 		t.Errorf("two damaged files: %v", err)
 	}
 	save(t, dir, 1)

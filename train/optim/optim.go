@@ -2,7 +2,6 @@ package optim
 
 import (
 	"fmt"
-	"strings"
 
 	"fmtool/models/graph"
 	"fmtool/models/tensor"
@@ -51,16 +50,6 @@ const (
 	Average      = "ema."
 	nextPrefix   = "next."
 )
-
-// Weight tells whether a parameter of the training graph is a weight, not state of the optimiser or the average.
-func Weight(name string) bool {
-	for _, p := range []string{FirstMoment, SecondMoment, Average} {
-		if strings.HasPrefix(name, p) {
-			return false
-		}
-	}
-	return true
-}
 
 // updater adds state to a graph.
 type updater struct {

@@ -185,11 +185,3 @@ func TestRefuses(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func TestWeight(t *testing.T) {
-	for name, want := range map[string]bool{"net.in.x.weight": true, "ema.net.in.x.weight": false, "adamw.m.a": false, "adamw.v.a": false} {
-		if got := optim.Weight(name); got != want {
-			t.Errorf("Weight(%q) = %v", name, got)
-		}
-	}
-}
