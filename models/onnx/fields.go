@@ -1,6 +1,6 @@
 package onnx
 
-// The schema: for each message, its fields by number, in ascending order. The numbers are those of onnx.proto (IR version 13).
+// The schema: for each message, its fields by number, in ascending order. The numbers are those of onnx.proto (IR version 14).
 
 func (m *Model) fields() []field {
 	return []field{
@@ -62,8 +62,9 @@ func (m *ValueInfo) fields() []field {
 
 func (m *Type) fields() []field {
 	return oneof([]field{
-		one(1, &m.Tensor), one(4, &m.Sequence), one(5, &m.Map), text(6, &m.Denotation), one(8, &m.SparseTensor), one(9, &m.Optional),
-	}, 1, 4, 5, 8, 9)
+		one(1, &m.Tensor), one(4, &m.Sequence), one(5, &m.Map), text(6, &m.Denotation), one(7, &m.Opaque), one(8, &m.SparseTensor),
+		one(9, &m.Optional),
+	}, 1, 4, 5, 7, 8, 9)
 }
 
 func (m *TensorType) fields() []field { return []field{integer(1, &m.ElemType), one(2, &m.Shape)} }
@@ -72,6 +73,7 @@ func (m *SparseTensorType) fields() []field {
 }
 func (m *SequenceType) fields() []field { return []field{one(1, &m.ElemType)} }
 func (m *OptionalType) fields() []field { return []field{one(1, &m.ElemType)} }
+func (m *OpaqueType) fields() []field   { return []field{text(1, &m.Domain), text(2, &m.Name)} }
 func (m *MapType) fields() []field      { return []field{integer(1, &m.KeyType), one(2, &m.ValueType)} }
 func (m *Shape) fields() []field        { return []field{many(1, &m.Dim)} }
 

@@ -97,6 +97,14 @@ func noHalf(c *conversion) error {
 	return nil
 }
 
+// noFloorMod: below opset 28 numbers with a fraction have the remainder of truncation alone.
+func noFloorMod(c *conversion) error {
+	if fmod, _ := c.attrs["fmod"].(int64); fmod == 0 && c.in[0].Type.DType.IsFloat() {
+		return needs{c.op + " of floats without fmod", 28}
+	}
+	return nil
+}
+
 func noExtremes(c *conversion) error {
 	if r, _ := c.attrs["reduction"].(string); r == "max" || r == "min" {
 		return needs{"ScatterElements with reduction " + r, 18}

@@ -151,6 +151,7 @@ type Type struct {
 	Sequence     *SequenceType
 	Map          *MapType
 	Denotation   string
+	Opaque       *OpaqueType
 	SparseTensor *SparseTensorType
 	Optional     *OptionalType
 	rest
@@ -179,6 +180,12 @@ type SequenceType struct {
 // OptionalType is a value or none.
 type OptionalType struct {
 	ElemType *Type
+	rest
+}
+
+// OpaqueType is a type that its domain alone knows.
+type OpaqueType struct {
+	Domain, Name string
 	rest
 }
 

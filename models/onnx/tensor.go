@@ -101,7 +101,7 @@ func (t *Tensor) typed(d tensor.DType) (n int, convert func(shape []int) tensor.
 // elementTypes names the types of onnx.proto that no program has.
 var elementTypes = map[int32]string{
 	8: "string", 14: "complex64", 15: "complex128", 16: "bfloat16", 17: "float8e4m3fn", 18: "float8e4m3fnuz", 19: "float8e5m2", 20: "float8e5m2fnuz",
-	21: "uint4", 22: "int4", 23: "float4e2m1", 24: "float8e8m0", 25: "uint2", 26: "int2",
+	21: "uint4", 22: "int4", 23: "float4e2m1", 24: "float8e8m0", 25: "uint2", 26: "int2", 27: "float6e2m3", 28: "float6e3m2",
 }
 
 // dtypeOf is the element type with ONNX's number code.

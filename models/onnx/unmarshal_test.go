@@ -21,7 +21,7 @@ func sample(t testing.TB) []byte {
 		MetadataProps: []*onnx.StringStringEntry{{Key: "k", Value: ""}},
 		TrainingInfo:  []*onnx.TrainingInfo{{Algorithm: &onnx.Graph{Name: "step"}, UpdateBinding: []*onnx.StringStringEntry{{Key: "a", Value: "b"}}}},
 		Configuration: []*onnx.DeviceConfiguration{{Name: "two", NumDevices: 2, Device: []string{"a", "b"}}},
-		Functions:     []*onnx.Function{{Name: "F", Domain: "d", Input: []string{"x"}, Output: []string{"y"}, Overload: "o"}},
+		Functions:     []*onnx.Function{{ValueInfo: []*onnx.ValueInfo{{Name: "x", Type: &onnx.Type{Opaque: &onnx.OpaqueType{Domain: "d", Name: "n"}}}}, Name: "F", Domain: "d", Input: []string{"x"}, Output: []string{"y"}, Overload: "o"}},
 		Main: &onnx.Graph{
 			Name: "g",
 			Node: []*onnx.Node{{

@@ -9,8 +9,8 @@ import (
 // What is read: files of these versions. An operator whose definition changed since opset 18, the canonical one, only gained element types or attributes
 // for types that programs here do not have; the rows below say where more is to do.
 const (
-	oldestIR, newestIR       = 3, 13
-	oldestOpset, newestOpset = 1, 27
+	oldestIR, newestIR       = 3, 14
+	oldestOpset, newestOpset = 1, 28
 )
 
 // row says since which opset an operator exists, how its older definitions are turned into the canonical one, and how that is lowered.
@@ -92,7 +92,7 @@ var versions = map[string]row{
 	"LessOrEqual":    {since: 12},
 	"Max":            {since: 1},
 	"Min":            {since: 1},
-	"Mod":            {since: 10},
+	"Mod":            {since: 10, write: []change{{28, noFloorMod}}},
 	"Mul":            {since: 1, read: []change{{7, axisBroadcast}}},
 	"Or":             {since: 1, read: []change{{7, axisBroadcast}}},
 	"Pow":            {since: 1, read: []change{{7, axisBroadcast}}},
