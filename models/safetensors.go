@@ -13,7 +13,8 @@ import (
 )
 
 // The safetensors format: 8 bytes little-endian length of the header; the header, a JSON object {name: {dtype, shape, data_offsets},
-// "__metadata__": {text: text}}; then the numbers, little-endian, row-major. The reader is stricter than the format: it refuses gaps, overlaps, duplicate names and keys it does not know.
+// "__metadata__": {text: text}}; then the numbers, little-endian, row-major. The reader is stricter than the format: it refuses gaps, overlaps,
+// duplicate names and keys it does not know.
 
 // maxHeader bounds the header in bytes, maxTensors the tensors of a file.
 const (
