@@ -14,11 +14,11 @@ export ORT_DISABLE_TELEMETRY = 1
 
 demo: $(FMTOOL) ort ## train on real data, export, verify, sample through onnxruntime, draw
 	rm -rf demo && mkdir demo
-	$(FMTOOL) train digits -o demo/digits --width 256 --steps 4000
+	$(FMTOOL) train digits -o demo/digits
 	$(FMTOOL) export demo/digits.onnx --run demo/digits
 	$(FMTOOL) verify demo/digits.onnx
 	$(FMTOOL) sample demo/digits.onnx --per-class 10 -o demo/digits.png
-	$(FMTOOL) train testdata/earthquakes.csv --columns longitude,latitude -o demo/earthquakes --width 128 --depth 4 --inject --rate 0.002 --steps 8000
+	$(FMTOOL) train testdata/earthquakes.csv --columns longitude,latitude -o demo/earthquakes --width 128 --depth 4 --inject --rate 0.002 --steps 12000
 	$(FMTOOL) export demo/earthquakes.onnx --run demo/earthquakes
 	$(FMTOOL) verify demo/earthquakes.onnx
 	$(FMTOOL) sample demo/earthquakes.onnx -n 1707 --beside testdata/earthquakes.csv -o demo/earthquakes.png
