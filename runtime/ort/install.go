@@ -53,7 +53,7 @@ var (
 )
 
 // npmPackage is the release on npm, one file for all platforms, for users who have Node.js and no Python.
-var npmPackage = struct{ version, sha256 string }{"1.24.3", "aa1bb5fa261ea68de05dd53efbba210cd7adf2d2850f4c3a201054c74cc78040"}
+var npmPackage = struct{ version, sha256 string }{DefaultVersion, "c3779c01c59832f8c03e2c392ac3af10bf08579f1822e8b1c63cc451edb302a2"}
 
 // license is onnxruntime's, for the package that does not carry it.
 //
@@ -117,7 +117,7 @@ func fetch(ctx context.Context, version, python, temp string, log io.Writer) (ma
 	if pipErr == nil {
 		return files, nil
 	}
-	if version != npmPackage.version && version != DefaultVersion {
+	if version != npmPackage.version {
 		return nil, pipErr
 	}
 	files, npmErr := fromNPM(ctx, temp, log)
