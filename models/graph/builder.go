@@ -254,9 +254,12 @@ func (b *Builder) unique(base string) string {
 	}
 }
 
-// smallInts returns the elements of an integer tensor of rank 0 or 1 with at most 64 elements.
+// maxInts is how many elements of an integer value are followed.
+const maxInts = 64
+
+// smallInts returns the elements of an integer tensor of rank 0 or 1 with at most maxInts elements.
 func smallInts(t tensor.Tensor) []Dim {
-	if !t.DType().IsInteger() || t.Rank() > 1 || t.Len() > 64 {
+	if !t.DType().IsInteger() || t.Rank() > 1 || t.Len() > maxInts {
 		return nil
 	}
 	out := make([]Dim, t.Len())

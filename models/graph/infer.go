@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 
 	"fmtool/models/tensor"
 )
@@ -54,7 +55,57 @@ func Infer(n *Node, in []Known) ([]Known, error) {
 	if err := op.Infer(&c); err != nil {
 		return nil, fmt.Errorf("graph: %s: %w", n.Op, err)
 	}
+	for i := range c.Out {
+		if err := c.Out[i].settle(); err != nil {
+			return nil, fmt.Errorf("graph: %s: %w", n.Op, err)
+		}
+	}
 	return c.Out, nil
+}
+
+// maxElements bounds what one value may hold: lengths read from numbers in a file can ask for anything.
+const maxElements = 1 << 40
+
+// settle refuses a shape that no value can have, and forgets integers that the value cannot hold.
+func (k *Known) settle() error {
+	size := 1.0
+	for _, d := range k.Shape {
+		n, ok := d.Fixed()
+		if ok && n < 0 {
+			return fmt.Errorf("shape %v has a negative length", k.Shape)
+		}
+		if ok {
+			size *= float64(n)
+		}
+	}
+	if size > maxElements {
+		return fmt.Errorf("shape %v has more than %d elements", k.Shape, maxElements)
+	}
+	if n, ok := k.Shape.Size().Fixed(); k.Ints != nil && (!ok || n != len(k.Ints) || len(k.Shape) > 1) {
+		k.Ints = nil
+	}
+	for i, d := range k.Ints {
+		if !holds(k.DType, d) {
+			k.Ints = slices.Clone(k.Ints)
+			k.Ints[i] = Unknown
+		}
+	}
+	return nil
+}
+
+// holds reports that elements of type t can be the integer d: arithmetic wraps around where they cannot. A named length is taken to fit 32 bits.
+func holds(t tensor.DType, d Dim) bool {
+	n, fixed := d.Fixed()
+	bits := 8 * t.Size()
+	switch {
+	case bits == 64:
+		return t.IsSigned() || !fixed || n >= 0
+	case !fixed:
+		return bits == 32
+	case t.IsSigned():
+		return n >= -1<<(bits-1) && n < 1<<(bits-1)
+	}
+	return n >= 0 && n < 1<<bits
 }
 
 // check compares a node with the operator's arity and attributes.

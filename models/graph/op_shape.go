@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"math"
 
 	"fmtool/models/tensor"
 )
@@ -80,11 +81,6 @@ func inferConstantOfShape(c *Inference) error {
 	if err != nil {
 		return err
 	}
-	for _, d := range s {
-		if n, ok := d.Fixed(); ok && n < 0 {
-			return fmt.Errorf("shape %v has a negative length", s)
-		}
-	}
 	v := c.Node.Tensor("value")
 	if v.IsZero() {
 		v = tensor.New(tensor.Float32, 1)
@@ -94,7 +90,7 @@ func inferConstantOfShape(c *Inference) error {
 	}
 	c.Out[0].Type = Type{v.DType(), s}
 	if v.DType() == tensor.Int64 && len(s) == 1 {
-		if n, ok := s[0].Fixed(); ok && n <= 64 {
+		if n, ok := s[0].Fixed(); ok && n >= 0 && n <= maxInts {
 			c.Out[0].Ints = make([]Dim, n)
 			for i := range c.Out[0].Ints {
 				c.Out[0].Ints[i] = Fix(int(v.Int64()[0]))
@@ -127,8 +123,8 @@ func inferShape(c *Inference) error {
 func inferRange(c *Inference) error {
 	t := c.In[0].DType
 	for _, in := range c.In {
-		if in.DType != t || len(in.Shape) != 0 {
-			return fmt.Errorf("%v, %v, %v: want three scalars of one type", c.In[0].Type, c.In[1].Type, c.In[2].Type)
+		if in.DType != t || len(in.Shape) != 0 || !numeric(t) {
+			return fmt.Errorf("%v, %v, %v: want three numbers of one type", c.In[0].Type, c.In[1].Type, c.In[2].Type)
 		}
 	}
 	c.Out[0].Type = Type{t, Shape{Unknown}}
@@ -150,11 +146,14 @@ func inferRange(c *Inference) error {
 		return fmt.Errorf("delta is 0")
 	}
 	n := (v[1] - v[0]) / v[2]
-	length := int(n)
+	if math.IsNaN(n) || n > maxElements {
+		return fmt.Errorf("from %v to %v by %v: more than %d numbers", v[0], v[1], v[2], maxElements)
+	}
+	length := int(max(n, 0))
 	if float64(length) < n {
 		length++
 	}
-	c.Out[0].Shape = Shape{Fix(max(length, 0))}
+	c.Out[0].Shape = Shape{Fix(length)}
 	return nil
 }
 

@@ -95,16 +95,7 @@ func TestShapeRules(t *testing.T) {
 		{"Loop", nil, []arg{is(), bs()}, "error: body is missing"}, {"If", nil, []arg{bs()}, "error: both branches"}, {"Nonsense", nil, nil, "error: not in the table"},
 	} {
 		b := graph.NewBuilder("rule")
-		var in []*graph.Value
-		for i, a := range c.in {
-			switch a := a.(type) {
-			case graph.Type:
-				in = append(in, b.Input(fmt.Sprint("x", i), a.DType, a.Shape...))
-			case tensor.Tensor:
-				in = append(in, b.Const(a))
-			}
-		}
-		v := b.Op(c.op, c.attrs, in...)
+		v := b.Op(c.op, c.attrs, operands(b, c.in)...)
 		got := v.Type.String()
 		if b.Err() != nil {
 			got = "error: " + b.Err().Error()
@@ -113,6 +104,20 @@ func TestShapeRules(t *testing.T) {
 			t.Errorf("%s %v %v: got %s, want %s", c.op, c.attrs, c.in, got, c.want)
 		}
 	}
+}
+
+// operands makes an input of each type and a constant of each tensor.
+func operands(b *graph.Builder, list []arg) []*graph.Value {
+	var in []*graph.Value
+	for i, a := range list {
+		switch a := a.(type) {
+		case graph.Type:
+			in = append(in, b.Input(fmt.Sprint("x", i), a.DType, a.Shape...))
+		case tensor.Tensor:
+			in = append(in, b.Const(a))
+		}
+	}
+	return in
 }
 
 // Lengths add, multiply and divide as linear forms of one name; what is none is unknown.
