@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -363,93 +364,124 @@ func open(n int) Shape {
 func inferSlice(c *Inference) error {
 	s := c.In[0].Shape
 	c.Out[0].Type = Type{DType: c.In[0].DType}
-	if s == nil {
+	cuts, err := readCuts(c)
+	if s == nil || err != nil {
+		return err
+	}
+	if cuts == nil { // it is not known which dimensions are cut
+		c.Out[0].Shape = open(len(s))
 		return nil
 	}
-	out := append(Shape{}, s...)
-	var axes []int
-	if len(c.In) > 3 && c.In[3].DType != tensor.Invalid {
-		list, ok := c.In[3].ints()
-		if !ok {
-			c.Out[0].Shape = open(len(s))
-			return nil
-		}
-		axes = list
-	} else if n, ok := c.In[1].Shape.Size().Fixed(); ok {
-		if n > len(s) {
-			return fmt.Errorf("%v: %d starts", c.In[0].Type, n)
-		}
-		for i := range n {
-			axes = append(axes, i)
-		}
-	}
-	starts, ends := c.In[1].Ints, c.In[2].Ints
-	var steps []int
-	stepsKnown := true
-	if len(c.In) > 4 && c.In[4].DType != tensor.Invalid {
-		steps, stepsKnown = c.In[4].ints()
-	}
-	for i, a := range axes {
-		axis, err := Axis(a, len(s))
+	out, seen := append(Shape{}, s...), make([]bool, len(s))
+	for _, cut := range cuts {
+		axis, err := Axis(cut.axis, len(s))
 		if err != nil {
 			return fmt.Errorf("%v: %w", c.In[0].Type, err)
 		}
-		if i >= len(starts) || i >= len(ends) || !stepsKnown {
-			out[axis] = Unknown
-			continue
+		if seen[axis] {
+			return fmt.Errorf("%v: axis %d is cut twice", c.In[0].Type, axis)
 		}
-		step := 1
-		if steps != nil {
-			if len(steps) != len(axes) {
-				return fmt.Errorf("%d steps for %d axes", len(steps), len(axes))
-			}
-			step = steps[i]
-		}
-		if step == 0 {
-			return fmt.Errorf("step 0")
-		}
-		out[axis] = sliceLength(s[axis], starts[i], ends[i], step)
+		out[axis], seen[axis] = sliceLength(s[axis], cut.start, cut.end, cut.step), true
 	}
 	c.Out[0].Shape = out
-	if len(axes) == 1 && len(s) == 1 && c.In[0].Ints != nil {
-		c.Out[0].Ints = sliceInts(c.In[0].Ints, starts, ends, steps)
+	if len(cuts) == 1 && len(s) == 1 && c.In[0].Ints != nil {
+		c.Out[0].Ints = sliceInts(c.In[0].Ints, cuts[0])
 	}
 	return nil
 }
 
-// sliceLength is the length of start:end:step of a dimension d.
+// cut is start:end:step of one axis; a step of 0 is one that is not known yet.
+type cut struct {
+	axis, step int
+	start, end Dim
+}
+
+// readCuts lists what Slice's inputs starts, ends, axes and steps ask for, nil if the axes are not known yet.
+func readCuts(c *Inference) ([]cut, error) {
+	count := Unknown
+	for _, in := range c.In[1:] {
+		if in.DType == tensor.Invalid {
+			continue
+		}
+		if err := index(in); err != nil {
+			return nil, err
+		}
+		if in.Shape != nil && len(in.Shape) != 1 {
+			return nil, fmt.Errorf("starts, ends, axes and steps are vectors, not %v", in.Type)
+		}
+		var err error
+		if in.Shape != nil {
+			if count, err = agree(count, in.Shape[0]); err != nil {
+				return nil, fmt.Errorf("starts, ends, axes and steps differ in number: %w", err)
+			}
+		}
+	}
+	n, ok := count.Fixed()
+	if !ok || n > maxRank {
+		return nil, nil
+	}
+	element := func(i, at int) Dim { // Unknown if it is not known yet
+		if i < len(c.In) && at < len(c.In[i].Ints) {
+			return c.In[i].Ints[at]
+		}
+		return Unknown
+	}
+	given := func(i int) bool { return i < len(c.In) && c.In[i].DType != tensor.Invalid }
+	cuts := make([]cut, n)
+	for i := range cuts {
+		cuts[i] = cut{axis: i, step: 1, start: element(1, i), end: element(2, i)}
+		if given(3) {
+			if cuts[i].axis, ok = element(3, i).Fixed(); !ok {
+				return nil, nil
+			}
+		}
+		if given(4) {
+			step, ok := element(4, i).Fixed()
+			if ok && step == 0 {
+				return nil, errors.New("step 0")
+			}
+			cuts[i].step = 0
+			if ok {
+				cuts[i].step = step
+			}
+		}
+	}
+	return cuts, nil
+}
+
+// sliceLength is the length of start:end:step of a dimension d; step 0: not known.
 func sliceLength(d, start, end Dim, step int) Dim {
 	from, ok1 := start.Fixed()
 	to, ok2 := end.Fixed()
 	n, ok3 := d.Fixed()
-	if ok1 && ok2 && ok3 {
+	if ok1 && ok2 && ok3 && step != 0 {
 		_, count := SliceRange(n, from, to, step)
 		return Fix(count)
 	}
-	if step != 1 || !d.Known() {
+	if step != 1 {
 		return Unknown
 	}
-	switch { // named lengths: the whole, a front part or a tail
-	case ok1 && from == 0 && (ok2 && to >= 1<<30 || end == d):
-		return d
-	case ok1 && ok2 && from == 0 && to < 0 && d.Plus+to >= 0:
-		return d.Add(Fix(to))
-	case start.Known() && end.Known() && start.Name == end.Name && start.Times == end.Times && end.Plus >= start.Plus:
-		return Fix(end.Plus - start.Plus)
-	case ok1 && from == 0 && end.Known() && end.Name == d.Name && end.Times <= d.Times && end.Plus <= d.Plus:
-		return end
-	case ok2 && to >= 1<<30 || end == d:
-		if start.Known() && start.Name == d.Name && start.Times <= d.Times && start.Plus <= d.Plus {
-			return linear(d.Name, d.Times-start.Times, d.Plus-start.Plus)
-		}
-		if ok1 && from > 0 && from <= d.Plus {
-			return d.Add(Fix(-from))
-		}
+	if ok1 && from < 0 {
+		start = d.Add(start)
+	}
+	switch {
+	case ok2 && to >= 1<<30: // "to the end"
+		end = d
+	case ok2 && to < 0:
+		end = d.Add(end)
+	}
+	if within(Fix(0), start) && within(start, end) && within(end, d) {
+		return linear(end.Name, end.Times-start.Times, end.Plus-start.Plus)
 	}
 	return Unknown
 }
 
-// SliceRange returns the first index and the number of elements that start:end:step takes from n, with ONNX's clamping.
+// within reports that x ≤ y whatever the named length is.
+func within(x, y Dim) bool {
+	return x.Known() && y.Known() && (x.Times == 0 || x.Name == y.Name) && x.Times <= y.Times && x.Plus <= y.Plus
+}
+
+// SliceRange returns the first index and the number of elements that start:end:step takes from n, with ONNX's clamping. The step is not 0.
 func SliceRange(n, start, end, step int) (first, count int) {
 	clamp := func(i, lo, hi int) int {
 		if i < 0 {
@@ -459,32 +491,31 @@ func SliceRange(n, start, end, step int) (first, count int) {
 	}
 	if step > 0 {
 		first, end = clamp(start, 0, n), clamp(end, 0, n)
-		return first, max(0, (end-first+step-1)/step)
+		if first >= end {
+			return first, 0
+		}
+		return first, (end-first-1)/step + 1
 	}
-	first, end = clamp(start, 0, n-1), clamp(end, -1, n-1)
 	if n == 0 {
 		return 0, 0
 	}
-	return first, max(0, (first-end-step-1)/-step)
+	first, end = clamp(start, 0, n-1), clamp(end, -1, n-1)
+	if first <= end {
+		return first, 0
+	}
+	return first, (first-end-1)/-step + 1
 }
 
-func sliceInts(x, starts, ends []Dim, steps []int) []Dim {
-	if len(starts) != 1 || len(ends) != 1 {
+func sliceInts(x []Dim, c cut) []Dim {
+	from, ok1 := c.start.Fixed()
+	to, ok2 := c.end.Fixed()
+	if !ok1 || !ok2 || c.step == 0 {
 		return nil
 	}
-	from, ok1 := starts[0].Fixed()
-	to, ok2 := ends[0].Fixed()
-	step := 1
-	if len(steps) == 1 {
-		step = steps[0]
-	}
-	if !ok1 || !ok2 {
-		return nil
-	}
-	first, count := SliceRange(len(x), from, to, step)
+	first, count := SliceRange(len(x), from, to, c.step)
 	out := make([]Dim, count)
 	for i := range out {
-		out[i] = x[first+i*step]
+		out[i] = x[first+i*c.step]
 	}
 	return out
 }
