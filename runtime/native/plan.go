@@ -266,6 +266,7 @@ func (p *Plan) WriteParam(name string, t tensor.Tensor) error {
 		return fmt.Errorf("native: parameter %s is %v, got %v", name, have, t)
 	}
 	tensor.Convert(have, t)
+	p.cached = nil // instances may hold it laid out for products
 	return nil
 }
 

@@ -202,3 +202,33 @@ func TestRunRefuses(t *testing.T) {
 		t.Errorf("cancelled run: %v", err)
 	}
 }
+
+// A parameter written between runs counts at the next one, also where it was laid out for products.
+func TestWriteParam(t *testing.T) {
+	b := graph.NewBuilder("product")
+	x := b.Input("x", tensor.Float32, graph.Sym("N"), graph.Fix(2))
+	b.Output("y", b.MatMul(x, b.Param("w", tensor.Of([]float32{1, 2, 3, 4}, 2, 2))))
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := native.Compile(g, native.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	y := tensor.New(tensor.Float32, 1, 2)
+	in := []tensor.Tensor{tensor.Of([]float32{1, 1}, 1, 2)}
+	for _, c := range []struct{ w, want []float32 }{{nil, []float32{4, 6}}, {[]float32{0, 1, 0, 1}, []float32{0, 2}}, {[]float32{5, 0, 0, 0}, []float32{5, 0}}} {
+		if c.w != nil {
+			if err := p.WriteParam("w", tensor.Of(c.w, 2, 2)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := p.Run(context.Background(), in, []tensor.Tensor{y}); err != nil || fmt.Sprint(y.Float32()) != fmt.Sprint(c.want) {
+			t.Errorf("w = %v: %v, want %v (%v)", c.w, y.Float32(), c.want, err)
+		}
+	}
+	if err := p.WriteParam("w", tensor.New(tensor.Float32, 4)); err == nil {
+		t.Error("another shape was accepted")
+	}
+}

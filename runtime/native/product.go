@@ -6,7 +6,7 @@ import (
 )
 
 // rowStep keeps the cut between two goroutines of a product on a whole number of micro-kernel rows and of cache lines.
-const rowStep = 48
+const rowStep = 3 * kernel.Columns
 
 // prepareProduct is a product of two matrices, either of which may be read transposed; rows of the result, or columns if they are few, are
 // cut among goroutines.
@@ -22,32 +22,52 @@ func (b *binder) prepareProduct(c *call, j *job) (func() error, error) {
 	}
 	x, y, out := c.in[0].Float32(), c.in[1].Float32(), c.out[0].Float32()
 	lda, ldb := max(c.in[0].Dim(1), 1), max(c.in[1].Dim(1), 1)
+	right := b.packed(j, cols, inner, y, ldb)
+	gemm := func(from, to, left, at int) { // rows from to to−1, columns left to at−1
+		a := from * lda
+		if j.tA {
+			a = from
+		}
+		if right != nil {
+			right.Gemm(j.tA, to-from, x[a:], lda, out[from*cols:], cols, left, at)
+			return
+		}
+		w := left
+		if j.tB {
+			w = left * ldb
+		}
+		kernel.Gemm(j.tA, j.tB, to-from, at-left, inner, x[a:], lda, y[w:], ldb, out[from*cols+left:], cols, false)
+	}
 	parts := b.pool.parts(rows*cols*inner, 1<<18)
 	byRows := rows >= 2*rowStep
 	if !byRows && cols < 2*rowStep {
 		parts = 1
 	}
 	if parts == 1 {
-		return func() error { kernel.Gemm(j.tA, j.tB, rows, cols, inner, x, lda, y, ldb, out, cols, false); return nil }, nil
+		return func() error { gemm(0, rows, 0, cols); return nil }, nil
 	}
 	t := b.pool.task(parts, func(p int) {
 		if byRows {
-			from, to := cutAt(rows, p, parts), cutAt(rows, p+1, parts)
-			a := from * lda
-			if j.tA {
-				a = from
-			}
-			kernel.Gemm(j.tA, j.tB, to-from, cols, inner, x[a:], lda, y, ldb, out[from*cols:], cols, false)
+			gemm(cutAt(rows, p, parts), cutAt(rows, p+1, parts), 0, cols)
 			return
 		}
-		from, to := cutAt(cols, p, parts), cutAt(cols, p+1, parts)
-		at := from
-		if j.tB {
-			at = from * ldb
-		}
-		kernel.Gemm(j.tA, j.tB, rows, to-from, inner, x, lda, y[at:], ldb, out[from:], cols, false)
+		gemm(0, rows, cutAt(cols, p, parts), cutAt(cols, p+1, parts))
 	})
 	return func() error { t.run(); return nil }, nil
+}
+
+// packed lays out the right operand once if it never changes between runs: a constant, or a parameter that is no state. It is nil otherwise.
+func (b *binder) packed(j *job, n, k int, y []float32, ldb int) *kernel.Packed {
+	t, ok := b.fixed[j.in[1]]
+	if !ok || !kernel.HasFMA || t.Len() == 0 {
+		return nil
+	}
+	for _, param := range b.next {
+		if sameMemory(t, param) {
+			return nil
+		}
+	}
+	return kernel.Pack(j.tB, n, k, y, ldb)
 }
 
 // cutAt is where part p of n begins, on a multiple of rowStep.

@@ -25,7 +25,7 @@ func gemm(tA, tB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, 
 		for j := 0; j < n; j += nr {
 			cols := min(nr, n-j)
 			pack(&panel, tB, depth, cols, b, ldb, l, j)
-			multiply(m, depth, cols, a[l*aCol:], aRow, aCol, &panel, c[j:], ldc)
+			multiply(m, depth, cols, a[l*aCol:], aRow, aCol, panel[:], c[j:], ldc)
 		}
 	}
 }
@@ -51,7 +51,7 @@ func pack(panel *[kc * nr]float32, tB bool, depth, cols int, b []float32, ldb, l
 }
 
 // multiply adds m rows of A times a panel to C. Results of a narrow panel go by way of a small buffer.
-func multiply(m, depth, cols int, a []float32, aRow, aCol int, panel *[kc * nr]float32, c []float32, ldc int) {
+func multiply(m, depth, cols int, a []float32, aRow, aCol int, panel, c []float32, ldc int) {
 	var edge [mr * nr]float32
 	for i := 0; i < m; i += mr {
 		rows := min(mr, m-i)
@@ -83,5 +83,39 @@ func rowsTimes(rows, k int, a *float32, aRow, aCol int, b, c *float32, cRow int)
 		product2(k, a, aRow, aCol, b, c, cRow)
 	case 1:
 		product1(k, a, aRow, aCol, b, c, cRow)
+	}
+}
+
+// packAll packs every panel of op(B), block of k by block.
+func packAll(tB bool, n, k int, b []float32, ldb int) []float32 {
+	panels := (n + nr - 1) / nr
+	out := make([]float32, panels*nr*k)
+	var panel [kc * nr]float32
+	at := 0
+	for l := 0; l < k; l += kc {
+		depth := min(kc, k-l)
+		for j := 0; j < n; j += nr {
+			pack(&panel, tB, depth, min(nr, n-j), b, ldb, l, j)
+			at += copy(out[at:], panel[:depth*nr])
+		}
+	}
+	return out
+}
+
+func (p *Packed) multiply(tA bool, m int, a []float32, lda int, c []float32, ldc, from, to int) {
+	aRow, aCol := lda, 1
+	if tA {
+		aRow, aCol = 1, lda
+	}
+	for i := range m {
+		clear(c[i*ldc+from : i*ldc+to])
+	}
+	width := (p.n + nr - 1) / nr * nr
+	for l := 0; l < p.k; l += kc {
+		depth := min(kc, p.k-l)
+		block := p.panels[l*width:]
+		for j := from; j < to; j += nr {
+			multiply(m, depth, min(nr, p.n-j), a[l*aCol:], aRow, aCol, block[j*depth:j*depth+depth*nr], c[j:], ldc)
+		}
 	}
 }

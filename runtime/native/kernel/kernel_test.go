@@ -280,3 +280,33 @@ func BenchmarkVector(b *testing.B) {
 		})
 	}
 }
+
+// A packed right-hand side gives the very bits of the plain product, whole or cut along the columns.
+func TestPackedIsGemm(t *testing.T) {
+	for _, s := range [][3]int{{1, 1, 1}, {1, 64, 64}, {7, 70, 300}, {50, 16, 513}, {33, 47, 256}} {
+		for flags := range 4 {
+			tA, tB := flags&1 != 0, flags&2 != 0
+			m, n, k := s[0], s[1], s[2]
+			lda, ldb := k, n
+			if tA {
+				lda = m
+			}
+			if tB {
+				ldb = k
+			}
+			a, b, want, got := make([]float32, m*k), make([]float32, k*n), make([]float32, m*n), guarded(t, m*n)
+			normal(a, 1, 1)
+			normal(b, 2, 1)
+			kernel.Gemm(tA, tB, m, n, k, a, lda, b, ldb, want, n, false)
+			p := kernel.Pack(tB, n, k, b, ldb)
+			for from := 0; from < n; from += 2 * kernel.Columns {
+				p.Gemm(tA, m, a, lda, got, n, from, min(n, from+2*kernel.Columns))
+			}
+			for i := range want {
+				if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
+					t.Fatalf("%v %v %v: [%d] = %g, want %g", s, tA, tB, i, got[i], want[i])
+				}
+			}
+		}
+	}
+}
