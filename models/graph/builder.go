@@ -74,8 +74,12 @@ func (b *Builder) SubInput(name string, t Type) *Value {
 	return v
 }
 
-// Param adds a parameter with its initial numbers, or returns the one that has that name already if type and shape agree.
+// Param adds a parameter with its initial numbers, or returns the one that has that name already if type and shape agree. Parameters belong to the
+// main graph, so a subgraph that uses one captures it.
 func (b *Builder) Param(name string, initial tensor.Tensor) *Value {
+	if b.outer != nil {
+		return b.main().Param(name, initial)
+	}
 	if v := b.g.Param(name); v != nil {
 		if v.Type.String() != TypeOf(initial).String() {
 			return b.Fail(fmt.Errorf("graph: parameter %s is %v and %v", name, v.Type, initial))

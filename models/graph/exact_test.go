@@ -66,3 +66,55 @@ func TestFollowedIntegersFitTheirType(t *testing.T) {
 		}
 	}
 }
+
+// Rules refuse operands that the kernels could only read past, and claim nothing that a run may contradict.
+func TestOperandsFit(t *testing.T) {
+	m := graph.Sym("M")
+	some := graph.Type{DType: tensor.Float32, Shape: graph.Shape{graph.Unknown, graph.Fix(6)}}
+	lengths := graph.Type{DType: tensor.Int64, Shape: graph.ShapeOf(1)}
+	for name, c := range map[string]struct {
+		op    string
+		attrs graph.Attrs
+		in    []arg
+		want  string
+	}{
+		"gemm stretches":        {"Gemm", nil, []arg{fs(2, 3), fs(3, 4), fs(2, 1)}, "float32[2 4]"},
+		"gemm is not stretched": {"Gemm", nil, []arg{fs(1, 3), fs(3, 4), fs(5, 4)}, "graph: Gemm: float32[1 4] plus float32[5 4]"},
+		"scale":                 {"LayerNormalization", graph.Attrs{"axis": int64(1)}, []arg{fs(2, 3, 4), fs(1, 3, 1)}, "float32[2 3 4]"},
+		"scale by rows":         {"LayerNormalization", nil, []arg{fs(2, 8), fs(2, 8)}, "graph: LayerNormalization: float32[2 8] with scale float32[2 8]"},
+		"scale is longer":       {"LayerNormalization", nil, []arg{fs(2, 1), fs(8)}, "graph: LayerNormalization: float32[2 1] with scale float32[8]"},
+		"scatter":               {"ScatterElements", graph.Attrs{"axis": int64(1)}, []arg{fs(3, 4), is(2, 9), fs(2, 9)}, "float32[3 4]"},
+		"no such axis":          {"ScatterElements", graph.Attrs{"axis": int64(2)}, []arg{fs(3, 4), is(2, 4), fs(2, 4)}, "graph: ScatterElements: float32[3 4] gets float32[2 4] at int64[2 4]: axis 2 of rank 2"},
+		"fewer updates":         {"ScatterElements", nil, []arg{fs(3, 4), is(2, 4), fs(1, 4)}, "graph: ScatterElements: float32[3 4] gets float32[1 4] at int64[2 4]: indices and updates differ in dimension 0: 2 ≠ 1"},
+		"outside":               {"ScatterElements", nil, []arg{fs(3, 4), is(2, 5), fs(2, 5)}, "graph: ScatterElements: float32[3 4] gets float32[2 5] at int64[2 5]: dimension 1: 5 > 4"},
+		"one value":             {"OneHot", nil, []arg{is(4), i64(7), fs(1)}, "graph: OneHot: values float32[1]: want a vector of two, off and on"},
+		"true index":            {"OneHot", nil, []arg{bs(4), i64(7), fs(2)}, "graph: OneHot: bool[4] of depth int64[1]: want numbers"},
+		"squeeze":               {"Squeeze", nil, []arg{fs(1, 3, 1)}, "float32[3]"},
+		"squeeze a named":       {"Squeeze", nil, []arg{f(n, graph.Fix(1))}, "float32[...]"},
+		"copied unknown":        {"Reshape", nil, []arg{some, i64(0, -1)}, "float32[? 6]"},
+		"empty batch":           {"Reshape", nil, []arg{fs(0, 6), i64(0, 2, -1)}, "float32[0 2 3]"},
+		"empty":                 {"Reshape", graph.Attrs{"allowzero": int64(1)}, []arg{fs(0, 6), i64(0, -1)}, "float32[0 6]"},
+		"two names":             {"Reshape", nil, []arg{f(n, m, graph.Fix(6)), i64(0, 0, 3, -1)}, "float32[N M 3 2]"},
+		"unknown length":        {"Reshape", nil, []arg{fs(4), lengths}, "float32[?]"},
+		"both sides in order":   {"Add", nil, []arg{fs(4), fs(2, 3)}, "graph: Add: [4] and [2 3] do not broadcast: 4 ≠ 3"},
+	} {
+		b := graph.NewBuilder(name)
+		got := b.Op(c.op, c.attrs, operands(b, c.in)...).Type.String()
+		if b.Err() != nil {
+			got = b.Err().Error()
+		}
+		if got != c.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", name, got, c.want)
+		}
+	}
+}
+
+// An unknown length computed from one value is not the unknown length of another.
+func TestUnknownLengthsDiffer(t *testing.T) {
+	b := graph.NewBuilder("unknown")
+	x := b.Input("x", tensor.Float32, graph.Unknown, graph.Fix(6))
+	rows := b.Op("Shape", graph.Attrs{"end": int64(1)}, b.Input("y", tensor.Float32, graph.Unknown))
+	if y := b.Reshape(x, b.Concat(0, rows, b.Ints(-1))); y.Type.String() != "float32[? ?]" || b.Err() != nil {
+		t.Errorf("%v, %v", y.Type, b.Err())
+	}
+}

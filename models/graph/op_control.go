@@ -29,13 +29,27 @@ func inferLoop(c *Inference) error {
 		return fmt.Errorf("%d outputs, the body gives %d", len(c.Out), len(body.Outputs)-1)
 	}
 	for i, want := range []tensor.DType{tensor.Int64, tensor.Bool} {
-		if c.In[i].DType != tensor.Invalid && c.In[i].DType != want {
+		if c.In[i].DType != tensor.Invalid && !one(c.In[i].Type, want) {
 			return fmt.Errorf("input %d is %v, want a scalar %v", i, c.In[i].Type, want)
+		}
+		if !one(body.Inputs[i].Type, want) {
+			return fmt.Errorf("the body takes %v as input %d, want a scalar %v", body.Inputs[i].Type, i, want)
+		}
+	}
+	if t := body.Outputs[0].Value.Type; !one(t, tensor.Bool) {
+		return fmt.Errorf("the body gives %v as condition, want a scalar bool", t)
+	}
+	for i, v := range body.Inputs[2:] {
+		if have := c.In[2+i].Type; v.Type.DType != have.DType {
+			return fmt.Errorf("carried value %d is %v, the body takes %v", i, have, v.Type)
 		}
 	}
 	trips := Unknown
 	if len(c.In[0].Ints) == 1 && c.In[1].DType == tensor.Invalid {
 		trips = c.In[0].Ints[0]
+		if n, ok := trips.Fixed(); ok {
+			trips = Fix(max(n, 0))
+		}
 	}
 	for i := range c.Out {
 		inner := body.Outputs[1+i].Value.Type
@@ -52,6 +66,12 @@ func inferLoop(c *Inference) error {
 		c.Out[i].Type = Type{inner.DType, meet(c.In[2+i].Shape, inner.Shape)}
 	}
 	return nil
+}
+
+// one reports a value of type d with one element, as far as its shape is known.
+func one(t Type, d tensor.DType) bool {
+	n, known := t.Shape.Size().Fixed()
+	return t.DType == d && (!known || n == 1)
 }
 
 // meet is what two shapes have in common.

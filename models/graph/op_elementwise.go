@@ -209,19 +209,37 @@ func Broadcast(x, y Shape) (Shape, error) {
 	if x == nil || y == nil {
 		return nil, nil
 	}
+	long, short := x, y
 	if len(x) < len(y) {
-		x, y = y, x
+		long, short = y, x
 	}
-	out := append(Shape{}, x...)
-	for i := range y {
-		j := len(x) - len(y) + i
-		d, err := stretch(x[j], y[i])
+	out := append(Shape{}, long...)
+	for i := range short {
+		j := len(long) - len(short) + i
+		d, err := stretch(long[j], short[i])
 		if err != nil {
-			return nil, fmt.Errorf("%v and %v do not broadcast: %v ≠ %v", x, y, x[j], y[i])
+			return nil, fmt.Errorf("%v and %v do not broadcast: %v ≠ %v", x, y, x[len(x)-len(short)+i], y[len(y)-len(short)+i])
 		}
 		out[j] = d
 	}
 	return out, nil
+}
+
+// stretchesTo checks that x broadcasts to the shape y and not beyond it.
+func stretchesTo(x, y Shape) error {
+	s, err := Broadcast(x, y)
+	if err != nil || s == nil {
+		return err
+	}
+	if len(s) != len(y) {
+		return fmt.Errorf("%v has more dimensions than %v", x, y)
+	}
+	for i, d := range y {
+		if _, err := agree(d, s[i]); err != nil {
+			return fmt.Errorf("%v does not stretch to %v: %w", x, y, err)
+		}
+	}
+	return nil
 }
 
 // TimeDim is the name of the first dimension of a velocity field's input t: 1, or the batch.

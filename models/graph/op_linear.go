@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 
 	"fmtool/models/tensor"
 )
@@ -85,8 +86,7 @@ func inferGemm(c *Inference) error {
 	}
 	out := Shape{m, n}
 	if len(c.In) > 2 && c.In[2].DType != tensor.Invalid {
-		s, err := Broadcast(out, c.In[2].Shape)
-		if err != nil || c.In[2].DType != a.DType || s != nil && len(s) != 2 {
+		if stretchesTo(c.In[2].Shape, out) != nil || c.In[2].DType != a.DType {
 			return fmt.Errorf("%v plus %v", Type{a.DType, out}, c.In[2].Type)
 		}
 	}
@@ -175,11 +175,12 @@ func inferLayerNorm(c *Inference) error {
 		if err != nil {
 			return fmt.Errorf("%v: %w", x.Type, err)
 		}
+		normalised := append(ShapeOf(slices.Repeat([]int{1}, axis)...), x.Shape[axis:]...)
 		for i, in := range c.In[1:] {
 			if in.DType == tensor.Invalid {
 				continue
 			}
-			if s, err := Broadcast(x.Shape, in.Shape); err != nil || s != nil && len(s) != len(x.Shape) || in.DType != x.DType {
+			if stretchesTo(in.Shape, normalised) != nil || in.DType != x.DType {
 				return fmt.Errorf("%v with %s %v", x.Type, [...]string{"scale", "bias"}[i], in.Type)
 			}
 		}

@@ -166,6 +166,7 @@ func inferReshape(c *Inference) error {
 		return err
 	}
 	hole, known := -1, Fix(1)
+	shared := make([]bool, len(s)) // the dimensions in front that stay as they are
 	for i, d := range s {
 		switch {
 		case d.Is(-1) && hole >= 0:
@@ -179,14 +180,16 @@ func inferReshape(c *Inference) error {
 			}
 			s[i] = Unknown
 			if from != nil {
-				s[i] = from[i]
+				s[i], shared[i] = from[i], hole < 0
 			}
+		case hole < 0 && i < len(from) && d.Known():
+			shared[i] = d == from[i]
 		}
 		known = known.Mul(s[i])
 	}
 	size := from.Size()
 	if hole >= 0 {
-		s[hole] = divide(from, s, hole, size, known)
+		s[hole] = divide(from, s, hole, shared)
 	} else if n, ok := known.Fixed(); ok {
 		if m, ok := size.Fixed(); ok && m != n {
 			return fmt.Errorf("%v has %d elements, %v wants %d", from, m, s, n)
@@ -210,34 +213,30 @@ func reshapedInts(ints []Dim, s Shape) []Dim {
 	return ints
 }
 
-// divide is the length that fills the place of -1.
-func divide(from, s Shape, hole int, size, known Dim) Dim {
-	n, ok := known.Fixed()
-	if ok && n > 0 {
-		return size.Div(n)
+// divide is the length that fills the place of -1: the product of the lengths over that of the others, shared ones left out on both sides.
+func divide(from, s Shape, hole int, shared []bool) Dim {
+	if from == nil {
+		return Unknown
 	}
-	if ok {
-		return Fix(0)
-	}
-	if known.Known() && size.Known() && known.Times > 0 && size.Name == known.Name && known.Plus == 0 && size.Plus == 0 && size.Times%known.Times == 0 {
-		return Fix(size.Times / known.Times)
-	}
-	rest := Fix(1) // drop the dimensions both sides share in front, then divide what is left
-	for i := range from {
-		if i < hole && i < len(s) && from[i] == s[i] {
-			continue
+	whole, others := Fix(1), Fix(1)
+	for i, d := range from {
+		if i >= len(s) || !shared[i] {
+			whole = whole.Mul(d)
 		}
-		rest = rest.Mul(from[i])
 	}
-	behind := Fix(1)
 	for i, d := range s {
-		if i < hole && i < len(from) && from[i] == d || i == hole {
-			continue
+		if i != hole && !shared[i] {
+			others = others.Mul(d)
 		}
-		behind = behind.Mul(d)
 	}
-	if n, ok := behind.Fixed(); ok && n > 0 {
-		return rest.Div(n)
+	n, ok := others.Fixed()
+	switch {
+	case ok && n == 0:
+		return Fix(0)
+	case ok:
+		return whole.Div(n)
+	case whole.Known() && others.Known() && whole.Name == others.Name && whole.Plus == 0 && others.Plus == 0 && whole.Times%others.Times == 0:
+		return Fix(whole.Times / others.Times)
 	}
 	return Unknown
 }
@@ -558,8 +557,11 @@ func inferScatter(c *Inference) error {
 	if err := index(c.In[1]); err != nil {
 		return err
 	}
-	if c.In[0].DType != c.In[2].DType || c.In[0].Shape != nil && c.In[1].Shape != nil && len(c.In[0].Shape) != len(c.In[1].Shape) {
-		return fmt.Errorf("%v gets %v at %v: type and rank must agree", c.In[0].Type, c.In[2].Type, c.In[1].Type)
+	if c.In[0].DType != c.In[2].DType {
+		return fmt.Errorf("%v gets %v: element types", c.In[0].Type, c.In[2].Type)
+	}
+	if err := scatters(c.In[0].Shape, c.In[1].Shape, c.In[2].Shape, c.Node.Int("axis", 0)); err != nil {
+		return fmt.Errorf("%v gets %v at %v: %w", c.In[0].Type, c.In[2].Type, c.In[1].Type, err)
 	}
 	switch r := c.Node.Str("reduction", "none"); r {
 	case "none", "add", "mul", "max", "min":
@@ -570,9 +572,43 @@ func inferScatter(c *Inference) error {
 	return nil
 }
 
+// scatters checks that there is an update for each index and that indices lie in the data, save along the axis, where their values say.
+func scatters(data, indices, updates Shape, axis int) error {
+	if data == nil || indices == nil || updates == nil {
+		return nil
+	}
+	if len(data) != len(indices) || len(indices) != len(updates) {
+		return errors.New("ranks differ")
+	}
+	axis, err := Axis(axis, len(data))
+	if err != nil {
+		return err
+	}
+	for i, d := range indices {
+		if _, err := agree(d, updates[i]); err != nil {
+			return fmt.Errorf("indices and updates differ in dimension %d: %w", i, err)
+		}
+		m, ok1 := data[i].Fixed()
+		n, ok2 := d.Fixed()
+		if i != axis && ok1 && ok2 && n > m {
+			return fmt.Errorf("dimension %d: %d > %d", i, n, m)
+		}
+	}
+	return nil
+}
+
 func inferOneHot(c *Inference) error {
-	c.Out[0].Type = Type{DType: c.In[2].DType}
-	if c.In[0].Shape == nil {
+	indices, values := c.In[0].Type, c.In[2].Type
+	if !numeric(indices.DType) || !numeric(c.In[1].DType) {
+		return fmt.Errorf("%v of depth %v: want numbers", indices, c.In[1].Type)
+	}
+	if values.Shape != nil {
+		if _, err := agree(values.Shape.Size(), Fix(2)); err != nil || len(values.Shape) != 1 {
+			return fmt.Errorf("values %v: want a vector of two, off and on", values)
+		}
+	}
+	c.Out[0].Type = Type{DType: values.DType}
+	if indices.Shape == nil {
 		return nil
 	}
 	rank := len(c.In[0].Shape) + 1
@@ -628,7 +664,7 @@ func inferSqueeze(c *Inference) error {
 		}
 	} else {
 		for i, d := range s {
-			if !d.Known() {
+			if _, fixed := d.Fixed(); !fixed { // at run time it may be 1
 				return nil
 			}
 			drop[i] = d.Is(1)

@@ -107,7 +107,7 @@ func (d Dim) String() string {
 // Shape is the dimensions of a value; a nil Shape has unknown rank, Shape{} is a scalar's.
 type Shape []Dim
 
-// Of returns the shape of fixed lengths.
+// ShapeOf returns the shape of fixed lengths.
 func ShapeOf(lengths ...int) Shape {
 	s := make(Shape, len(lengths))
 	for i, n := range lengths {
