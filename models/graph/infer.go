@@ -178,10 +178,18 @@ func (g *Graph) Function(domain, op string) *Function {
 	return nil
 }
 
+// takes checks a call's number of inputs and outputs.
+func (f *Function) takes(inputs, outputs int) error {
+	if inputs != len(f.Body.Inputs) || outputs > len(f.Body.Outputs) {
+		return fmt.Errorf("graph: function %s takes %d and gives %d, called with %d for %d", f.Name, len(f.Body.Inputs), len(f.Body.Outputs), inputs, outputs)
+	}
+	return nil
+}
+
 // infer runs the shape rules through the body with the inputs of one call.
 func (f *Function) infer(g *Graph, in []Known, outputs int) ([]Known, error) {
-	if len(in) != len(f.Body.Inputs) || outputs > len(f.Body.Outputs) {
-		return nil, fmt.Errorf("graph: function %s takes %d and gives %d, called with %d for %d", f.Name, len(f.Body.Inputs), len(f.Body.Outputs), len(in), outputs)
+	if err := f.takes(len(in), outputs); err != nil {
+		return nil, err
 	}
 	known := map[*Value]Known{}
 	for i, v := range f.Body.Inputs {

@@ -125,18 +125,24 @@ func TestVerifyFinds(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, breakIt := range map[string]func(g *graph.Graph){
-		"order":            func(g *graph.Graph) { g.Nodes[0], g.Nodes[1] = g.Nodes[1], g.Nodes[0] },
-		"missing node":     func(g *graph.Graph) { g.Nodes = g.Nodes[1:] },
-		"node twice":       func(g *graph.Graph) { g.Nodes = append(g.Nodes, g.Nodes[0]) },
-		"foreign output":   func(g *graph.Graph) { g.Nodes[0].Out[0].Node = g.Nodes[1] },
-		"name twice":       func(g *graph.Graph) { g.Params[0].Name = "x" },
-		"no name":          func(g *graph.Graph) { g.Params[0].Name = "" },
-		"wrong list":       func(g *graph.Graph) { g.Params[0].Kind = graph.Input },
-		"arity":            func(g *graph.Graph) { g.Nodes[0].In = g.Nodes[0].In[:1] },
-		"attribute":        func(g *graph.Graph) { g.Nodes[0].Attrs = graph.Attrs{"axis": int64(1)} },
-		"operator":         func(g *graph.Graph) { g.Nodes[0].Op = "Nonsense" },
-		"function":         func(g *graph.Graph) { g.Functions = nil },
-		"function twice":   func(g *graph.Graph) { g.Functions = append(g.Functions, g.Functions[0]) },
+		"order":           func(g *graph.Graph) { g.Nodes[0], g.Nodes[1] = g.Nodes[1], g.Nodes[0] },
+		"missing node":    func(g *graph.Graph) { g.Nodes = g.Nodes[1:] },
+		"node twice":      func(g *graph.Graph) { g.Nodes = append(g.Nodes, g.Nodes[0]) },
+		"foreign output":  func(g *graph.Graph) { g.Nodes[0].Out[0].Node = g.Nodes[1] },
+		"name twice":      func(g *graph.Graph) { g.Params[0].Name = "x" },
+		"no name":         func(g *graph.Graph) { g.Params[0].Name = "" },
+		"wrong list":      func(g *graph.Graph) { g.Params[0].Kind = graph.Input },
+		"arity":           func(g *graph.Graph) { g.Nodes[0].In = g.Nodes[0].In[:1] },
+		"attribute":       func(g *graph.Graph) { g.Nodes[0].Attrs = graph.Attrs{"axis": int64(1)} },
+		"operator":        func(g *graph.Graph) { g.Nodes[0].Op = "Nonsense" },
+		"function":        func(g *graph.Graph) { g.Functions = nil },
+		"function twice":  func(g *graph.Graph) { g.Functions = append(g.Functions, g.Functions[0]) },
+		"no type":         func(g *graph.Graph) { g.Nodes[0].Out[0].Type.DType = tensor.Invalid },
+		"arity of a call": func(g *graph.Graph) { g.Nodes[1].In = append(g.Nodes[1].In, g.Nodes[1].In[0]) },
+		"inner parameter": func(g *graph.Graph) {
+			s := branch(g)
+			s.Params = append(s.Params, &graph.Value{Name: "p", Kind: graph.Param})
+		},
 		"output":           func(g *graph.Graph) { g.Outputs[0].Value = &graph.Value{Name: "ghost"} },
 		"outputs' name":    func(g *graph.Graph) { g.Outputs = append(g.Outputs, g.Outputs[0]) },
 		"capture":          func(g *graph.Graph) { branch(g).Captures[0].Outer = &graph.Value{Name: "ghost"} },

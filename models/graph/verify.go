@@ -3,10 +3,12 @@ package graph
 import (
 	"errors"
 	"fmt"
+
+	"fmtool/models/tensor"
 )
 
 // Verify checks that the graph is a program: every node follows the producers of its inputs and fits its operator's row, every value has one
-// producer and one name, subgraphs list all they use from outside, outputs exist, functions are closed and do not call themselves.
+// producer, one name and an element type, subgraphs list all they use from outside, outputs exist, functions are closed and do not call themselves.
 func (g *Graph) Verify() error {
 	v := verifier{main: g, names: map[string]bool{}}
 	if err := v.functions(); err != nil {
@@ -22,6 +24,9 @@ type verifier struct {
 
 // graph checks one graph; outer holds the values its captures may name.
 func (v *verifier) graph(g *Graph, outer map[*Value]bool) error {
+	if outer != nil && len(g.Params) > 0 {
+		return fmt.Errorf("graph: %s: a subgraph has parameters; they belong to the main graph", g.Name)
+	}
 	have := map[*Value]bool{}
 	define := func(x *Value, kind Kind) error {
 		switch {
@@ -82,8 +87,10 @@ func (v *verifier) node(g *Graph, n *Node, have map[*Value]bool, define func(*Va
 		if err != nil {
 			return fmt.Errorf("%w (node %s)", err, n.Name)
 		}
-	} else if v.main.Function(n.Domain, n.Op) == nil {
+	} else if f := v.main.Function(n.Domain, n.Op); f == nil {
 		return fmt.Errorf("graph: %s: no function %s of domain %s", n.Name, n.Op, n.Domain)
+	} else if err := f.takes(len(n.In), len(n.Out)); err != nil {
+		return fmt.Errorf("%w (node %s)", err, n.Name)
 	}
 	for _, name := range sortedAttrs(n.Attrs) {
 		if sub, ok := n.Attrs[name].(*Graph); ok {
@@ -95,6 +102,9 @@ func (v *verifier) node(g *Graph, n *Node, have map[*Value]bool, define func(*Va
 	for i, x := range n.Out {
 		if x == nil || x.Node != n || x.Index != i {
 			return fmt.Errorf("graph: %s: output %d does not belong to it", n.Name, i)
+		}
+		if x.Type.DType == tensor.Invalid {
+			return fmt.Errorf("graph: %s: output %d has no element type", n.Name, i)
 		}
 		if err := define(x, Result); err != nil {
 			return err
