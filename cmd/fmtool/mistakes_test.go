@@ -199,3 +199,31 @@ func TestTour(t *testing.T) {
 		t.Errorf("doctor: %s %s", out, err)
 	}
 }
+
+// Without flags, train makes a run under runs/ and export takes the newest complete one.
+func TestDefaultsFindEachOther(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if _, _, err := run("export", "model.onnx", "--parity", "native"); !strings.Contains(err, "runs") {
+		t.Errorf("without a run: %q", err)
+	}
+	if _, _, err := run("train", "moons:n=300", "--steps", "5", "--batch", "32", "--width", "8"); err != "" {
+		t.Fatal(err)
+	}
+	if _, talk, err := run("export", "model.onnx", "--parity", "native"); err != "" || !strings.Contains(talk, "runs") {
+		t.Fatalf("%q %q", talk, err)
+	}
+	file, err := os.ReadFile("model.onnx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := onnx.Unmarshal(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if meta := m.Metadata(); !strings.HasPrefix(meta["io.fmtool.parity"], "native:") || strings.Contains(meta["io.fmtool.parity"], "onnxruntime") {
+		t.Errorf("the file says of its check: %q", meta["io.fmtool.parity"])
+	}
+	if _, _, err := run("export", "model.onnx", "--parity", "native"); !strings.Contains(err, "--force") {
+		t.Errorf("over an existing file: %q", err)
+	}
+}
