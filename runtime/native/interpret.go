@@ -103,14 +103,22 @@ func captured(g *graph.Graph, outer map[*graph.Value]tensor.Tensor) map[*graph.V
 
 func (x *interpreter) branch(ctx context.Context, n *graph.Node, env map[*graph.Value]tensor.Tensor) ([]tensor.Tensor, error) {
 	cond := env[n.In[0]]
-	if cond.Len() != 1 {
-		return nil, fmt.Errorf("native: If: condition %v, want one bool (%s)", cond, n.Name)
+	if err := single("condition", cond, n); err != nil {
+		return nil, err
 	}
 	name := "else_branch"
 	if cond.Bool()[0] {
 		name = "then_branch"
 	}
 	return x.graph(ctx, n.Graph(name), nil, env)
+}
+
+// single checks that t, the node's trip count or condition, has one element.
+func single(what string, t tensor.Tensor, n *graph.Node) error {
+	if t.Len() != 1 {
+		return fmt.Errorf("native: %s: %s %v, want one element (%s)", n.Op, what, t, n.Name)
+	}
+	return nil
 }
 
 // body is a loop's body bound to the shapes of its inputs, with the captures read where they lie. The memory of its results is its own:
@@ -124,10 +132,16 @@ func (x *interpreter) loop(ctx context.Context, n *graph.Node, env map[*graph.Va
 	g := n.Graph("body")
 	trips := int64(1<<63 - 1)
 	if v := n.Input(0); v != nil {
+		if err := single("trip count", env[v], n); err != nil {
+			return nil, err
+		}
 		trips = env[v].Convert(tensor.Int64).Int64()[0]
 	}
 	cond := true
 	if v := n.Input(1); v != nil {
+		if err := single("condition", env[v], n); err != nil {
+			return nil, err
+		}
 		cond = env[v].Bool()[0]
 	}
 	state := make([]tensor.Tensor, len(n.In)-2)
@@ -151,12 +165,19 @@ func (x *interpreter) loop(ctx context.Context, n *graph.Node, env map[*graph.Va
 		if err != nil {
 			return nil, fmt.Errorf("%w (%s, iteration %d)", err, n.Name, k)
 		}
+		if err := single("condition", out[0], n); err != nil {
+			return nil, err
+		}
 		cond = out[0].Bool()[0]
 		for i := range state {
 			state[i] = out[1+i].Clone()
 		}
-		for i := range scanned {
-			scanned[i] = append(scanned[i], out[1+len(state)+i].Clone())
+		for i, parts := range scanned {
+			row := out[1+len(state)+i]
+			if k > 0 && !slices.Equal(row.Shape(), parts[0].Shape()) {
+				return nil, fmt.Errorf("native: Loop: scanned value %d is %v after %v (%s, iteration %d)", i, row, parts[0], n.Name, k)
+			}
+			scanned[i] = append(parts, row.Clone())
 		}
 	}
 	for i, parts := range scanned {
