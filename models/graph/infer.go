@@ -64,7 +64,7 @@ func Infer(n *Node, in []Known) ([]Known, error) {
 }
 
 // maxElements bounds what one value may hold: lengths read from numbers in a file can ask for anything.
-const maxElements = 1 << 40
+const maxElements = 1 << 31
 
 // settle refuses a shape that no value can have, and forgets integers that the value cannot hold.
 func (k *Known) settle() error {

@@ -36,7 +36,7 @@ func reduction(f func(acc, v float64) float64, i func(acc, v int64) int64, start
 		if x.DType().IsFloat() {
 			return reduceWide(x, out, tensor.New(tensor.Float64, x.Shape()...), tensor.New(tensor.Float64, out.Shape()...), to, f, start, float64(divisor)), nil
 		}
-		return reduceWide(x, out, tensor.New(tensor.Int64, x.Shape()...), tensor.New(tensor.Int64, out.Shape()...), to, i, startInt, int64(divisor)), nil
+		return reduceWide(x, out, tensor.New(tensor.Int64, x.Shape()...), tensor.New(tensor.Int64, out.Shape()...), to, i, startInt, int64(max(divisor, 1))), nil // no number: 0
 	}
 }
 
@@ -159,6 +159,9 @@ func prepareSoftmax(c *call) (func() error, error) {
 	axis, err := graph.Axis(c.node.Int("axis", -1), x.Rank())
 	if err != nil {
 		return nil, err
+	}
+	if x.Len() == 0 {
+		return func() error { return nil }, nil
 	}
 	outer, inner := axisSizes(x.Shape(), axis)
 	n := x.Dim(axis)
