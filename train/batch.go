@@ -14,7 +14,9 @@ type batch struct {
 	x1, x0  []float32
 	t       []float32
 	coeffs  [][]float32
-	labels  []int64 // nil: unconditional
+	labels  []int64   // nil: no labels
+	vectors []float32 // nil: no vectors
+	drop    []float32 // beside vectors: 1 puts the null row in their place
 	tensors []tensor.Tensor
 }
 
@@ -30,9 +32,13 @@ func newBatch(m *models.Model, n int) *batch {
 		c := make([]float32, n)
 		b.coeffs, b.tensors = append(b.coeffs, c), append(b.tensors, tensor.Of(c, column...))
 	}
-	if m.Spec.Condition.Kind == flow.Labels {
+	switch c := m.Spec.Condition; c.Kind {
+	case flow.Labels:
 		b.labels = make([]int64, n)
 		b.tensors = append(b.tensors, tensor.Of(b.labels, n))
+	case flow.Vector:
+		b.vectors, b.drop = make([]float32, n*c.Width), make([]float32, n)
+		b.tensors = append(b.tensors, tensor.Of(b.vectors, n, c.Width), tensor.Of(b.drop, n, 1))
 	}
 	return b
 }
@@ -44,6 +50,11 @@ func (b *batch) rows(set *data.Set, index []int) {
 		copy(b.x1[i*d:(i+1)*d], set.Row(r))
 		if b.labels != nil {
 			b.labels[i] = set.Labels[r]
+		}
+		if b.vectors != nil {
+			v := set.Vector(r)
+			copy(b.vectors[i*len(v):], v)
+			b.drop[i] = 0
 		}
 	}
 }
@@ -63,7 +74,7 @@ func newSampler(c Config, set *data.Set) (*sampler, error) {
 		make([]float32, c.Batch)}, err
 }
 
-// fill prepares step k ≥ 0: y from the data, t ~ U[0, TimeMax], x0 ~ N(0, I), labels dropped to the null class.
+// fill prepares step k ≥ 0: y from the data, t ~ U[0, TimeMax], x0 ~ N(0, I), conditions dropped to the null class or row.
 func (s *sampler) fill(b *batch, k int) {
 	n := uint64(len(b.t))
 	b.rows(s.set, s.order.Step(k))
@@ -74,13 +85,17 @@ func (s *sampler) fill(b *batch, k int) {
 	fillCoefficients(b.spec.Schedule, b.t, b.coeffs)
 	pairs := (uint64(len(b.x0)) + 1) / 2
 	s.noise.Normals(b.x0, uint64(k)*pairs)
-	if b.labels == nil || s.drop == 0 {
+	if b.labels == nil && b.vectors == nil || s.drop == 0 {
 		return
 	}
 	s.labels.Uniforms(s.uniform, uint64(k)*n)
 	for i, u := range s.uniform {
-		if float64(u) < s.drop {
+		switch {
+		case float64(u) >= s.drop:
+		case b.labels != nil:
 			b.labels[i] = int64(b.spec.Condition.Classes)
+		default:
+			b.drop[i] = 1
 		}
 	}
 }

@@ -18,6 +18,8 @@ type Config struct {
 	Data    string   `yaml:"data,omitempty"`    // the source, for the record and for resuming: see data.Load
 	Columns []string `yaml:"columns,omitempty"` // of a CSV; nil: all
 	Label   string   `yaml:"label,omitempty"`   // column of a CSV
+	// Condition are columns of a CSV that the model is conditioned on; they go in as they are.
+	Condition []string `yaml:"condition,omitempty"`
 
 	Seed          uint64      `yaml:"seed"`
 	Steps         int         `yaml:"steps"`

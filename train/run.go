@@ -142,7 +142,11 @@ func NewModel(c Config, set *data.Set) (m *models.Model, train, held *data.Set, 
 	}
 	spec := flow.Spec{Dims: set.Dims, Columns: set.Columns, Condition: flow.Condition{Kind: flow.Unconditional}, Schedule: schedule,
 		Normaliser: normaliser, TimeMax: schedule.Defects().TimeMax}
-	if set.Labels != nil && !c.Unconditional {
+	switch {
+	case c.Unconditional:
+	case set.Vectors != nil:
+		spec.Condition = flow.Condition{Kind: flow.Vector, Width: len(set.Given), Names: set.Given}
+	case set.Labels != nil:
 		spec.Condition = flow.Condition{Kind: flow.Labels, Classes: len(set.Classes), Names: set.Classes}
 	}
 	m, err = models.New(spec, c.Model.Architecture, noise.New(c.Seed, noise.Weights))
@@ -163,11 +167,12 @@ func encoded(set *data.Set, n flow.Normaliser) *data.Set {
 	return &out
 }
 
-// checksum identifies a data set: SHA-256 of its rows and labels, little-endian.
+// checksum identifies a data set: SHA-256 of its rows, labels and vectors, little-endian.
 func checksum(set *data.Set) string {
 	h := sha256.New()
 	binary.Write(h, binary.LittleEndian, set.Rows)
 	binary.Write(h, binary.LittleEndian, set.Labels)
+	binary.Write(h, binary.LittleEndian, set.Vectors)
 	return fmt.Sprintf("%x", h.Sum(nil))
 }
 

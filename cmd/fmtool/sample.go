@@ -26,6 +26,7 @@ type sampleFlags struct {
 	n        int
 	perClass int
 	class    string
+	given    []float64
 	solver   string
 	out      string
 	beside   string
@@ -50,6 +51,7 @@ whatever the batch, the number of rows or the machine. The file is all that is n
 	s.IntVarP(&f.n, "n", "n", 16, "number of samples")
 	s.IntVar(&f.perClass, "per-class", 0, "samples of each class, in order, instead of -n")
 	s.StringVar(&f.class, "class", "", "class of all samples, by name or number (default: none)")
+	s.Float64SliceVar(&f.given, "condition", nil, "numbers that all samples are conditioned on, for a model trained with --condition (default: none)")
 	s.IntVar(&f.s.Steps, "steps", 100, "steps of the solver")
 	s.StringVar(&f.solver, "solver", "euler", "euler, midpoint, heun or rk4")
 	s.Uint64Var(&f.s.Seed, "seed", 0, "seed of the noise")
@@ -106,7 +108,7 @@ func (f *sampleFlags) run(cmd *cobra.Command, path string) error {
 		return err
 	}
 	set := &data.Set{Rows: samples.Float32(), Dims: spec.Dims, Columns: spec.Columns}
-	if !y.IsZero() {
+	if spec.Condition.Kind == flow.Labels && !y.IsZero() {
 		set.Labels, set.Classes = y.Int64(), spec.Condition.Names
 	}
 	var b bytes.Buffer
@@ -123,6 +125,9 @@ func (f *sampleFlags) run(cmd *cobra.Command, path string) error {
 // condition is the label of each sample; with --per-class it also sets their number.
 func (f *sampleFlags) condition(spec flow.Spec) (tensor.Tensor, error) {
 	c := spec.Condition
+	if f.given != nil {
+		return f.vector(c)
+	}
 	if f.class == "" && f.perClass == 0 {
 		return tensor.Tensor{}, nil
 	}
@@ -149,6 +154,20 @@ func (f *sampleFlags) condition(spec flow.Spec) (tensor.Tensor, error) {
 		return tensor.Tensor{}, flow.Unknown("class", f.class, c.Names)
 	}
 	return tensor.Tensor{}, fmt.Errorf("class %s: want 0 to %d", f.class, c.Classes-1)
+}
+
+// vector is the given numbers for every sample.
+func (f *sampleFlags) vector(c flow.Condition) (tensor.Tensor, error) {
+	if c.Kind != flow.Vector || len(f.given) != c.Width || f.class != "" || f.perClass > 0 {
+		return tensor.Tensor{}, fmt.Errorf("--condition gives %d numbers; the model is conditioned on %s (%d numbers, %d classes)", len(f.given), c.Kind, c.Width, c.Classes)
+	}
+	rows := make([]float32, 0, max(f.n, 0)*c.Width)
+	for range f.n {
+		for _, v := range f.given {
+			rows = append(rows, float32(v))
+		}
+	}
+	return tensor.Of(rows, max(f.n, 0), c.Width), nil
 }
 
 // writer is the form that the output's name asks for, refused before anything is computed if it cannot be.

@@ -42,8 +42,9 @@ Ctrl-C writes a checkpoint; --resume goes on from the last one, to the bytes of 
 	s.StringVarP(&f.out, "out", "o", "", "folder of the run (default runs/<time>)")
 	s.StringVar(&f.config, "config", "", "YAML file with settings; flags override it")
 	s.StringVar(&f.resume, "resume", "", "go on with the run in this folder")
-	s.StringSliceVar(&f.c.Columns, "columns", nil, "data columns of a CSV (default: all but the label)")
+	s.StringSliceVar(&f.c.Columns, "columns", nil, "data columns of a CSV (default: all but label and condition)")
 	s.StringVar(&f.c.Label, "label", "", "label column of a CSV: the model becomes conditional on it")
+	s.StringSliceVar(&f.c.Condition, "condition", nil, "columns of a CSV to condition the others on; scale them to about one")
 	s.BoolVar(&f.c.Unconditional, "unconditional", false, "ignore the labels of the data")
 	s.Uint64Var(&f.c.Seed, "seed", f.c.Seed, "seed of everything random")
 	s.IntVar(&f.c.Steps, "steps", f.c.Steps, "training steps")
@@ -54,7 +55,7 @@ Ctrl-C writes a checkpoint; --resume goes on from the last one, to the bytes of 
 	s.Float64Var(&f.c.AdamW.Decay, "weight-decay", f.c.AdamW.Decay, "weight decay of AdamW")
 	s.Float64Var(&f.c.Clip, "clip", f.c.Clip, "bound of the gradient's norm, 0 for none")
 	s.Float64Var(&f.c.EMA, "ema", f.c.EMA, "decay of the average of the weights, 0 for none")
-	s.Float64Var(&f.c.Drop, "label-drop", f.c.Drop, "probability that a row is trained without its label")
+	s.Float64Var(&f.c.Drop, "label-drop", f.c.Drop, "probability that a row is trained without its label or condition")
 	s.Float64Var(&f.c.HeldOut, "held-out", f.c.HeldOut, "fraction of the rows kept for the held-out loss")
 	s.IntVar(&f.c.Threads, "threads", f.c.Threads, "threads, 0 for all processors; changes no result")
 	s.IntVar(&f.mlp.Width, "width", 0, "width of the hidden layers (default: 64 up to 8 numbers a sample, else 256)")
@@ -74,7 +75,7 @@ func (f *trainFlags) run(cmd *cobra.Command, args []string) error {
 		if err != nil {
 			return err
 		}
-		set, err := data.Load(c.Data, data.Options{Columns: c.Columns, Label: c.Label, Seed: c.Seed})
+		set, err := data.Load(c.Data, options(c))
 		if err != nil {
 			return err
 		}
@@ -87,7 +88,7 @@ func (f *trainFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	set, err := data.Load(c.Data, data.Options{Columns: c.Columns, Label: c.Label, Seed: c.Seed})
+	set, err := data.Load(c.Data, options(c))
 	if err != nil {
 		return err
 	}
@@ -96,6 +97,11 @@ func (f *trainFlags) run(cmd *cobra.Command, args []string) error {
 		dir = filepath.Join("runs", time.Now().Format("20060102-150405"))
 	}
 	return report(cmd.ErrOrStderr(), dir, f.train(cmd.Context(), c, set, dir, cmd.ErrOrStderr()))
+}
+
+// options are the parts of a configuration that say what to read.
+func options(c train.Config) data.Options {
+	return data.Options{Columns: c.Columns, Label: c.Label, Condition: c.Condition, Seed: c.Seed}
 }
 
 func (f *trainFlags) train(ctx context.Context, c train.Config, set *data.Set, dir string, talk io.Writer) error {
@@ -128,7 +134,7 @@ func (f *trainFlags) settings(cmd *cobra.Command, source string) (train.Config, 
 	}
 	given := cmd.Flags().Changed
 	for name, set := range map[string]func(){
-		"columns": func() { c.Columns = f.c.Columns }, "label": func() { c.Label = f.c.Label }, "unconditional": func() { c.Unconditional = f.c.Unconditional },
+		"columns": func() { c.Columns = f.c.Columns }, "label": func() { c.Label = f.c.Label }, "condition": func() { c.Condition = f.c.Condition }, "unconditional": func() { c.Unconditional = f.c.Unconditional },
 		"seed": func() { c.Seed = f.c.Seed }, "steps": func() { c.Steps = f.c.Steps }, "batch": func() { c.Batch = f.c.Batch },
 		"schedule": func() { c.Schedule = f.c.Schedule }, "normaliser": func() { c.Normaliser = f.c.Normaliser }, "rate": func() { c.Rate.Peak = f.rate.Peak },
 		"weight-decay": func() { c.AdamW.Decay = f.c.AdamW.Decay }, "clip": func() { c.Clip = f.c.Clip }, "ema": func() { c.EMA = f.c.EMA },

@@ -52,16 +52,26 @@ def decode(x, meta):
     return np.where(constant, mean, out) if len(mean) > 1 else out
 
 
-def sample(path, rows, steps=100, seed=0, label=None, first=0):
+def conditions(session, meta, rows, label, condition):
+    """The inputs that say what the samples are conditioned on: a class, or numbers; None means neither."""
+    names = [i.name for i in session.get_inputs()]
+    if "y_drop" in names:
+        width = int(meta["io.fmtool.condition.width"])
+        y = np.zeros((rows, width)) if condition is None else np.broadcast_to(condition, (rows, width))
+        return {"y": np.ascontiguousarray(y, np.float32), "y_drop": np.full((rows, 1), condition is None, np.float32)}
+    if "y" in names:
+        null = int(meta["io.fmtool.condition.classes"])
+        return {"y": np.full(rows, null if label is None else label, np.int64)}
+    return {}
+
+
+def sample(path, rows, steps=100, seed=0, label=None, first=0, condition=None):
     """Euler steps x <- x + h u(x, t) at t = 0, h, ..., 1 - h with h = 1/steps; returns float32 [rows, D] in data units."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     meta = session.get_modelmeta().custom_metadata_map
     shape = [int(d) for d in session.get_inputs()[0].shape[1:]]
     x = noise(seed, rows, int(np.prod(shape)), first).reshape(rows, *shape)
-    feed = {}
-    if "y" in [i.name for i in session.get_inputs()]:
-        null = int(meta["io.fmtool.condition.classes"])
-        feed["y"] = np.full(rows, null if label is None else label, np.int64)
+    feed = conditions(session, meta, rows, label, condition)
     for k in range(steps):
         t = np.full((1, 1), k / steps, np.float32)
         (u,) = session.run(["velocity"], {"x": x, "t": t, **feed})

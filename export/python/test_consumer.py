@@ -15,14 +15,15 @@ import sample as consumer
 
 FMTOOL = os.environ.get("FMTOOL")
 
-TABLE = "a,kind,b,c\n" + "".join(f"{i % 7 + i / 50},{'xyz'[i % 3]},4.5,{i * i % 11}\n" for i in range(200))
+TABLE = "a,kind,b,c,c2\n" + "".join(f"{i % 7 + i / 50},{'xyz'[i % 3]},4.5,{i * i % 11},{i % 5}\n" for i in range(200))
 
 # name: the source, what to train on it
 MODELS = {
     "moons": ["moons:n=400", "--unconditional"],
     "labels": ["8gaussians:n=400"],
-    "constant column": ["table.csv", "--label", "kind", "--schedule", "cosine"],
+    "constant column": ["table.csv", "--columns", "a,b,c", "--label", "kind", "--schedule", "cosine"],
     "images": ["digits", "--width", "16"],
+    "vector": ["table.csv", "--columns", "a,c", "--condition", "b,c2"],
 }
 
 
@@ -64,13 +65,21 @@ def shape_of(path):
 def test_same_samples_as_the_program(model, name, engine):
     """The README's Python code and `fmtool sample` give the same samples from one seed."""
     path = model(name)
-    label = None if name == "moons" else 1
-    args = [] if label is None else ["--class", {"labels": "1", "constant column": "y", "images": "1"}[name]]
+    label = 1 if name in ("labels", "constant column", "images") else None
+    condition = [0.5, -1] if name == "vector" else None
+    args = {"moons": [], "labels": ["--class", "1"], "constant column": ["--class", "y"], "images": ["--class", "1"], "vector": ["--condition", "0.5,-1"]}[name]
     ours = fmtool_samples(path, "-n", "37", "--steps", "20", "--seed", "7", "--offset", "5", "--engine", engine, *args)
-    theirs = consumer.sample(str(path), 37, steps=20, seed=7, label=label, first=5)
+    theirs = consumer.sample(str(path), 37, steps=20, seed=7, label=label, first=5, condition=condition)
     assert theirs.shape == ours.shape and theirs.dtype == np.float32
     assert np.max(np.abs(theirs - ours)) <= 1e-4 * max(1, np.max(np.abs(ours)))
     assert np.std(ours) > 0
+
+
+def test_condition_matters(model):
+    """No condition, and two different ones, give three different samples."""
+    path = str(model("vector"))
+    none, a, b = (consumer.sample(path, 5, steps=3, condition=c) for c in (None, [0, 0], [3, -3]))
+    assert np.abs(a - b).max() > 1e-4 and np.abs(a - none).max() > 1e-6
 
 
 def test_constant_columns_are_exact(model):
@@ -100,7 +109,10 @@ def test_reference_evaluator(model, name, rows, times):
         "x": rng.standard_normal((rows, *shape_of(path))).astype(np.float32),
         "t": rng.random((times, 1)).astype(np.float32),
     }
-    if name != "moons":
+    if name == "vector":
+        feed["y"] = rng.standard_normal((rows, 2)).astype(np.float32)
+        feed["y_drop"] = rng.integers(0, 2, (rows, 1)).astype(np.float32)
+    elif name != "moons":
         feed["y"] = rng.integers(0, 3, rows)
     (want,) = ReferenceEvaluator(str(path)).run(None, feed)
     (got,) = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).run(None, feed)

@@ -39,11 +39,14 @@ func ReadCSV(b []byte, o Options) (*Set, error) {
 	for i := range header {
 		header[i] = strings.TrimSpace(header[i])
 	}
-	label, columns, err := choose(header, o)
+	label, given, columns, err := choose(header, o)
 	if err != nil {
 		return nil, err
 	}
 	s := &Set{Dims: []int{len(columns)}}
+	for _, c := range given {
+		s.Given = append(s.Given, header[c])
+	}
 	for _, c := range columns {
 		s.Columns = append(s.Columns, header[c])
 	}
@@ -56,12 +59,16 @@ func ReadCSV(b []byte, o Options) (*Set, error) {
 			return nil, ragged(err, len(header))
 		}
 		line, _ := r.FieldPos(0)
-		for _, c := range columns {
+		for i, c := range slices.Concat(columns, given) {
 			v, err := number(record[c])
 			if err != nil {
 				return nil, fmt.Errorf("line %d, column %q: %w", line, header[c], err)
 			}
-			s.Rows = append(s.Rows, v)
+			if i < len(columns) {
+				s.Rows = append(s.Rows, v)
+			} else {
+				s.Vectors = append(s.Vectors, v)
+			}
 		}
 		if label >= 0 {
 			names = append(names, strings.TrimSpace(record[label]))
@@ -110,8 +117,8 @@ func number(field string) (float32, error) {
 	return float32(v), nil
 }
 
-// choose finds the label and data columns in the header; label is −1 if there is none.
-func choose(header []string, o Options) (label int, columns []int, err error) {
+// choose finds label, condition and data columns in the header; label is −1 if there is none.
+func choose(header []string, o Options) (label int, given, columns []int, err error) {
 	label = -1
 	find := func(name string) (int, error) {
 		if i := slices.Index(header, name); i >= 0 {
@@ -120,31 +127,39 @@ func choose(header []string, o Options) (label int, columns []int, err error) {
 		return 0, flow.Unknown("column", name, header)
 	}
 	if o.Label != "" {
+		if len(o.Condition) > 0 {
+			return 0, nil, nil, errors.New("a label and condition columns exclude each other")
+		}
 		if label, err = find(o.Label); err != nil {
-			return 0, nil, err
+			return 0, nil, nil, err
 		}
 	}
-	for _, name := range o.Columns {
+	taken := func(c int) bool { return c == label || slices.Contains(given, c) || slices.Contains(columns, c) }
+	for i, name := range slices.Concat(o.Condition, o.Columns) {
 		c, err := find(name)
 		if err != nil {
-			return 0, nil, err
+			return 0, nil, nil, err
 		}
-		if c == label || slices.Contains(columns, c) {
-			return 0, nil, fmt.Errorf("column %q is asked for twice", name)
+		if taken(c) {
+			return 0, nil, nil, fmt.Errorf("column %q is asked for twice", name)
 		}
-		columns = append(columns, c)
+		if i < len(o.Condition) {
+			given = append(given, c)
+		} else {
+			columns = append(columns, c)
+		}
 	}
 	if len(o.Columns) == 0 {
 		for i := range header {
-			if i != label {
+			if !taken(i) {
 				columns = append(columns, i)
 			}
 		}
 	}
 	if len(columns) == 0 {
-		return 0, nil, errors.New("no data column is left beside the label")
+		return 0, nil, nil, errors.New("no data column is left beside label and condition")
 	}
-	return label, columns, nil
+	return label, given, columns, nil
 }
 
 // classify numbers the different names: as numbers if all are, else in alphabetic order.

@@ -19,6 +19,8 @@ type Set struct {
 	Columns []string  // names of the D columns, nil for images
 	Labels  []int64   // [N], nil without labels
 	Classes []string  // names of the labels
+	Vectors []float32 // [N, C], numbers that each row is conditioned on, nil without
+	Given   []string  // names of the C numbers
 }
 
 // Dim is D, the number of columns.
@@ -36,10 +38,16 @@ func (s *Set) Len() int { return len(s.Rows) / s.Dim() }
 // Row is row i, shared.
 func (s *Set) Row(i int) []float32 { d := s.Dim(); return s.Rows[i*d : (i+1)*d] }
 
+// Vector is the condition of row i, shared.
+func (s *Set) Vector(i int) []float32 { c := len(s.Given); return s.Vectors[i*c : (i+1)*c] }
+
 // Take returns the rows of the given numbers, copied.
 func (s *Set) Take(index []int) *Set {
-	out := &Set{Dims: s.Dims, Columns: s.Columns, Classes: s.Classes}
+	out := &Set{Dims: s.Dims, Columns: s.Columns, Classes: s.Classes, Given: s.Given}
 	for _, i := range index {
+		if s.Vectors != nil {
+			out.Vectors = append(out.Vectors, s.Vector(i)...)
+		}
 		out.Rows = append(out.Rows, s.Row(i)...)
 		if s.Labels != nil {
 			out.Labels = append(out.Labels, s.Labels[i])
@@ -50,9 +58,10 @@ func (s *Set) Take(index []int) *Set {
 
 // Options say how to read a source. The zero value takes every column of a file as data.
 type Options struct {
-	Columns []string // the data columns of a CSV, by name; nil: all but the label
-	Label   string   // the label column of a CSV, by name; "": none
-	Seed    uint64   // of generated data
+	Columns   []string // the data columns of a CSV, by name; nil: all but label and condition
+	Label     string   // the label column of a CSV, by name; "": none
+	Condition []string // the columns of a CSV that the others are conditioned on, taken as they are: scale them to about one
+	Seed      uint64   // of generated data
 }
 
 // Load reads a source: the path of a .csv, .csv.gz or .npy file, "digits", or the name of a shape with options, as in moons:noise=0.05,n=10000.

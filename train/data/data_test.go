@@ -122,7 +122,11 @@ func TestCSVRefuses(t *testing.T) {
 			t.Errorf("%q: %v, %v; want %q", text, s, err, want)
 		}
 	}
-	for _, o := range []data.Options{{Columns: []string{"lenght"}}, {Label: "lenght"}, {Columns: []string{"length", "length"}}, {Columns: []string{"length"}, Label: "length"}} {
+	s, err := data.ReadCSV([]byte("a,b,c\n1,2,3\n4,5,6\n"), data.Options{Condition: []string{"b"}})
+	if err != nil || !slices.Equal(s.Rows, []float32{1, 3, 4, 6}) || !slices.Equal(s.Vectors, []float32{2, 5}) || !slices.Equal(s.Take([]int{1}).Vectors, []float32{5}) {
+		t.Errorf("condition columns: %+v, %v", s, err)
+	}
+	for _, o := range []data.Options{{Condition: []string{"length"}, Label: "width"}, {Condition: []string{"length"}, Columns: []string{"length"}}, {Condition: []string{"length", "width"}}, {Columns: []string{"lenght"}}, {Label: "lenght"}, {Columns: []string{"length", "length"}}, {Columns: []string{"length"}, Label: "length"}} {
 		if _, err := data.ReadCSV([]byte("length,width\n1,2\n"), o); err == nil {
 			t.Errorf("%+v accepted", o)
 		} else if o.Label == "lenght" && !strings.Contains(err.Error(), `did you mean "length"`) {
