@@ -90,6 +90,8 @@ func TestMistakes(t *testing.T) {
 		"unknown solver":        {[]string{"sample", model, "--solver", "eular"}, `did you mean "euler"`},
 		"unknown engine":        {[]string{"sample", model, "--engine", "otr"}, `did you mean "ort"`},
 		"class of no classes":   {[]string{"sample", model, "--class", "sun"}, "unknown class"},
+		"numbers for classes":   {[]string{"sample", model, "--condition", "1,2"}, "conditioned on labels"},
+		"label and condition":   {[]string{"train", write("lc.csv", "a,b,c\n1,2,3\n"), "--label", "a", "--condition", "b"}, "exclude each other"},
 		"no samples":            {[]string{"sample", model, "-n", "0", "--engine", "native"}, "positive"},
 		"no steps":              {[]string{"sample", model, "--steps", "0", "--engine", "native"}, "positive"},
 		"output of no kind":     {[]string{"sample", model, "-o", filepath.Join(dir, "a.gif"), "--engine", "native"}, ".csv, .npy or .png"},
