@@ -3,6 +3,7 @@ package graph
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -156,6 +157,7 @@ func (b *Builder) add(n *Node, outputs int) []*Value {
 		n.Name = strings.ToLower(n.Op)
 	}
 	n.Name = b.unique(b.Path(n.Name))
+	n.In = slices.Clone(n.In) // the list is the caller's
 	n.Out = make([]*Value, outputs)
 	for i := range n.Out {
 		name := n.Name

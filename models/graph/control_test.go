@@ -41,6 +41,15 @@ func TestLoopRule(t *testing.T) {
 		"many conditions": {func(l *loop) {
 			l.condition = func(s *graph.Builder, on *graph.Value) *graph.Value { return s.Op("Expand", nil, on, s.Ints(2)) }
 		}, "graph: Loop: the body gives bool[2] as condition, want a scalar bool"},
+		"ends by itself": {func(l *loop) {
+			l.condition = func(s *graph.Builder, on *graph.Value) *graph.Value { return s.Op("Not", nil, on) }
+		}, "float32[N], float32[? N]"},
+		"always true": {func(l *loop) {
+			l.condition = func(s *graph.Builder, on *graph.Value) *graph.Value { return s.Const(tensor.Scalar(true)) }
+		}, "float32[N], float32[3 N]"},
+		"never true": {func(l *loop) {
+			l.condition = func(s *graph.Builder, on *graph.Value) *graph.Value { return s.Const(tensor.Scalar(false)) }
+		}, "float32[N], float32[? N]"},
 		"condition of ones": {func(l *loop) { l.on.Shape = graph.ShapeOf(1) }, "float32[N], float32[3 N]"},
 	} {
 		l := right()
@@ -89,5 +98,18 @@ func TestCapturesAtEachLevel(t *testing.T) {
 	}
 	if len(outer.Captures) != 3 || len(branch(outer).Captures) != 2 {
 		t.Errorf("captures %d and %d, want x, w, c and x, w:\n%v", len(outer.Captures), len(branch(outer).Captures), g)
+	}
+}
+
+// The builder leaves the caller's list of operands as it is, in a subgraph too.
+func TestOperandsStayTheCallers(t *testing.T) {
+	b := graph.NewBuilder("list")
+	x, c := b.Input("x", tensor.Float32, n), b.Input("c", tensor.Bool)
+	list := []*graph.Value{x, x}
+	branch := func(s *graph.Builder) { s.Output("y", s.Concat(0, list...)) }
+	b.Output("y", b.Op("If", graph.Attrs{"then_branch": b.Sub("then", branch), "else_branch": b.Sub("else", branch)}, c))
+	b.Output("z", b.Concat(0, list...))
+	if _, err := b.Graph(); err != nil || list[0] != x || list[1] != x {
+		t.Errorf("%v, %v", list, err)
 	}
 }

@@ -45,7 +45,7 @@ func inferLoop(c *Inference) error {
 		}
 	}
 	trips := Unknown
-	if len(c.In[0].Ints) == 1 && c.In[1].DType == tensor.Invalid {
+	if len(c.In[0].Ints) == 1 && c.In[1].DType == tensor.Invalid && body.goesOn() {
 		trips = c.In[0].Ints[0]
 		if n, ok := trips.Fixed(); ok {
 			trips = Fix(max(n, 0))
@@ -66,6 +66,18 @@ func inferLoop(c *Inference) error {
 		c.Out[i].Type = Type{inner.DType, meet(c.In[2+i].Shape, inner.Shape)}
 	}
 	return nil
+}
+
+// goesOn reports that a loop's body returns the condition it was given, so that only the trip count ends the loop.
+func (g *Graph) goesOn() bool {
+	v := g.Outputs[0].Value
+	for v.Kind == Result && v.Node.Op == "Identity" {
+		v = v.Node.In[0]
+	}
+	if v.constant().DType() == tensor.Bool {
+		return v.Data.Bool()[0]
+	}
+	return v == g.Inputs[1]
 }
 
 // one reports a value of type d with one element, as far as its shape is known.
