@@ -8,11 +8,13 @@ import (
 	"path/filepath"
 	"testing"
 
+	"fmtool/export"
 	"fmtool/models/flow"
 	"fmtool/models/noise"
 	"fmtool/models/tensor"
 	"fmtool/runtime"
 	"fmtool/runtime/engine"
+	"fmtool/runtime/native"
 	"fmtool/runtime/ort/orttest"
 	"fmtool/train/data"
 	"fmtool/train/metric"
@@ -123,5 +125,24 @@ func TestShowEarthquakes(t *testing.T) {
 	t.Logf("earthquakes: sliced W2 %.3f, floor %.3f (want ≤ 2 × floor), %v", d, floor, err)
 	if d > 2*floor {
 		t.Error("out of bounds")
+	}
+}
+
+// The trained models agree on every engine with float64 for batches up to 4097.
+func TestShowParity(t *testing.T) {
+	for _, name := range []string{"digits.onnx", "earthquakes.onnx"} {
+		file, err := os.ReadFile(filepath.Join("..", "..", "demo", name))
+		if err != nil {
+			t.Fatalf("run make demo first: %v", err)
+		}
+		report, err := export.Verify(t.Context(), file, export.Checks{Reference: native.Engine{}, Batches: []int{1, 7, 512, 4097}, Engines: []export.Engine{
+			{Name: "native", Engine: native.Engine{}}, {Name: "onnxruntime", Engine: orttest.Engine(t)}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: %+v", name, report.Worst())
+		if err := report.Err(); err != nil {
+			t.Error(err)
+		}
 	}
 }
