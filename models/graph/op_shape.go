@@ -158,6 +158,7 @@ func inferRange(c *Inference) error {
 	return nil
 }
 
+// inferReshape reads a 0 as "copy" and -1 as "the rest". A named length that is asked for is taken not to be 0.
 func inferReshape(c *Inference) error {
 	from := c.In[0].Shape
 	s, err := shapeFrom(c.In[1])
