@@ -111,7 +111,7 @@ func Exp(dst, x []float32) {
 	Map(dst, x, math.Exp)
 }
 
-// Sigmoid writes 1/(1+e⁻ˣ), within 3 ulp.
+// Sigmoid writes 1/(1+e⁻ˣ), within 3 ulp; below −88 it stays at e⁻⁸⁸ = 6e-39.
 func Sigmoid(dst, x []float32) {
 	if HasFMA {
 		vector(opSigmoid, dst, x, x)

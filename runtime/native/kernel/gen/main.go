@@ -25,13 +25,13 @@ func main() {
 		binary(op)
 	}
 	unary("sqrt", nil, func() { p("\tVSQRTPS Y0, Y0") })
-	unary("exp", []uint32{low, high}, exp)
-	unary("sigmoid", []uint32{low, high, bits(1)}, func() {
+	unary("exp", []uint32{low, high}, func() { exp(false) })
+	unary("sigmoid", []uint32{bits(-87), bits(88), bits(1)}, func() {
 		p("\tVXORPS %s, Y0, Y0", constant(signBit))
-		exp()
+		exp(true)
 		p("\tVADDPS Y13, Y0, Y0\n\tVDIVPS Y0, Y13, Y0")
 	})
-	unary("tanh", []uint32{low, high, bits(1), bits(2), signBit, bits(-5.70498872745e-3), bits(0.625)}, tanh)
+	unary("tanh", []uint32{bits(-87), bits(88), bits(1), bits(2), signBit, bits(-5.70498872745e-3), bits(0.625)}, tanh)
 	for _, c := range constants {
 		for at := 0; at < 32; at += 4 {
 			p("DATA ·c%08x<>+%d(SB)/4, $0x%08x", c, at, c)
@@ -128,10 +128,10 @@ func constant(c uint32) string {
 	return fmt.Sprintf("·c%08x<>(SB)", c)
 }
 
-// exp replaces Y0 by its exponential, using Y1 to Y4, with low in Y15 and high in Y14. With n = round(x/ln 2) and r = x − n ln 2 it is 2ⁿ·(1 + r + r²·P(r)), P the
-// polynomial of Cephes' expf. 2ⁿ is applied in two factors, so that results may overflow to infinity or be subnormal. Maximum and minimum have x as
-// the operand that wins over a NaN.
-func exp() {
+// exp replaces Y0 by its exponential, using Y1 to Y4, with its bounds in Y15 and Y14. With n = round(x/ln 2) and r = x − n ln 2 it is 2ⁿ·(1 + r + r²·P(r)), P the
+// polynomial of Cephes' expf. 2ⁿ is applied in two factors, so that results may overflow to infinity or be subnormal; in one where the bounds keep
+// the result normal. Maximum and minimum have x as the operand that wins over a NaN.
+func exp(normal bool) {
 	p("\tVMAXPS Y0, Y15, Y0\n\tVMINPS Y0, Y14, Y0")
 	p("\tVMULPS %s, Y0, Y1\n\tVROUNDPS $0, Y1, Y1", constant(bits(math.Log2E)))
 	p("\tVFNMADD231PS %s, Y1, Y0\n\tVFNMADD231PS %s, Y1, Y0", constant(bits(0.693359375)), constant(bits(-2.12194440e-4)))
@@ -140,6 +140,10 @@ func exp() {
 		p("\tVFMADD213PS %s, Y0, Y3", constant(bits(c)))
 	}
 	p("\tVMULPS Y0, Y0, Y4\n\tVFMADD213PS Y0, Y4, Y3\n\tVADDPS %s, Y3, Y3", constant(bits(1)))
+	if normal {
+		p("\tVCVTPS2DQ Y1, Y1\n\tVPADDD %s, Y1, Y1\n\tVPSLLD $23, Y1, Y1\n\tVMULPS Y1, Y3, Y0", constant(127))
+		return
+	}
 	p("\tVCVTPS2DQ Y1, Y1\n\tVPSRAD $1, Y1, Y2\n\tVPSUBD Y2, Y1, Y1")
 	for _, y := range []string{"Y2", "Y1"} {
 		p("\tVPADDD %s, %s, %s\n\tVPSLLD $23, %s, %s", constant(127), y, y, y, y)
@@ -153,7 +157,7 @@ func tanh() {
 	p("\tVANDPS Y11, Y0, Y8")  // its sign
 	p("\tVANDNPS Y0, Y11, Y5") // |x|
 	p("\tVADDPS Y5, Y5, Y0")
-	exp()
+	exp(true)
 	p("\tVADDPS Y13, Y0, Y0\n\tVDIVPS Y0, Y12, Y0\n\tVSUBPS Y0, Y13, Y0\n\tVORPS Y8, Y0, Y0")
 	p("\tVMULPS Y7, Y7, Y1\n\tVMOVAPS Y10, Y3")
 	for _, c := range []float64{2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1} {
