@@ -186,40 +186,28 @@ func (f *Function) takes(inputs, outputs int) error {
 	return nil
 }
 
-// infer runs the shape rules through the body with the inputs of one call.
+// infer runs the shape rules through a copy of the body, subgraphs included, made for the inputs of one call.
 func (f *Function) infer(g *Graph, in []Known, outputs int) ([]Known, error) {
 	if err := f.takes(len(in), outputs); err != nil {
 		return nil, err
 	}
-	known := map[*Value]Known{}
+	b, env := NewBuilder(f.Name), map[*Value]*Value{}
+	b.g.Functions = g.Functions
 	for i, v := range f.Body.Inputs {
-		known[v] = in[i]
+		if in[i].DType != tensor.Invalid { // an omitted one is omitted in the body too
+			env[v] = &Value{Name: v.Name, Kind: Captured, Type: in[i].Type, Data: in[i].Data, Ints: in[i].Ints}
+		}
 	}
-	look := func(v *Value) Known {
-		if v == nil {
-			return Known{}
-		}
-		if k, ok := known[v]; ok {
-			return k
-		}
-		return Known{v.Type, v.constant(), v.Ints}
-	}
-	for _, n := range f.Body.Nodes {
-		args := make([]Known, len(n.In))
-		for i, v := range n.In {
-			args[i] = look(v)
-		}
-		out, err := g.infer(n, args)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f.Name, err)
-		}
-		for i, v := range n.Out {
-			known[v] = out[i]
-		}
+	values := b.replay(g, f.Body, env)
+	if b.err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Name, b.err)
 	}
 	out := make([]Known, outputs)
-	for i := range out {
-		out[i] = look(f.Body.Outputs[i].Value)
+	for i, v := range values[:outputs] {
+		if v == nil {
+			return nil, fmt.Errorf("graph: function %s: output %d is an input that the call omits", f.Name, i)
+		}
+		out[i] = Known{v.Type, v.constant(), v.Ints}
 	}
 	return out, nil
 }

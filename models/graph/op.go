@@ -14,7 +14,8 @@ type Op struct {
 	MinOut       int // outputs; MaxOut < 0: any number
 	MaxOut       int
 	Attrs        map[string]AttrKind // every attribute that may stand on the node
-	// Infer sets the types (and known integer elements) of the node's outputs from its inputs and attributes. An error is the user's mistake and shows both sides.
+	// Infer sets the types (and known integer elements) of the node's outputs from its inputs and attributes. An error is the user's mistake and
+	// shows both sides.
 	Infer func(*Inference) error
 }
 
@@ -37,7 +38,7 @@ const (
 // It serves the Builder, where little is known, and the engines, where every input has its numbers.
 type Inference struct {
 	Node *Node
-	In   []Known // nil Type.DType: the input is omitted
+	In   []Known // DType Invalid: the input is omitted
 	Out  []Known // one for each output of the node, to be filled
 }
 

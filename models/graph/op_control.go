@@ -14,8 +14,8 @@ func init() {
 	)
 }
 
-// inferLoop: inputs (trip count int64, condition bool, carried…), body (iteration int64, condition bool, carried…) → (condition, carried…, scanned…),
-// outputs (carried…, scanned… stacked along a new first dimension).
+// inferLoop: inputs (trip count int64, condition bool, carried…), body (iteration int64, condition bool, carried…) → (condition, carried…,
+// scanned…), outputs (carried…, scanned… stacked along a new first dimension).
 func inferLoop(c *Inference) error {
 	body := c.Node.Graph("body")
 	if body == nil {

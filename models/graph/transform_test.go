@@ -185,3 +185,33 @@ func TestDump(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s(%v)", got, want, err)
 	}
 }
+
+// A function holds for other shapes than those it was written for, in its branches too.
+func TestCallAtOtherShapes(t *testing.T) {
+	inner := graph.NewBuilder("choose")
+	v, c := inner.Input("v", tensor.Float32, n, graph.Fix(2)), inner.Input("c", tensor.Bool)
+	branch := func(s *graph.Builder) { s.Output("w", s.Neg(v)) }
+	inner.Output("w", inner.Op("If", graph.Attrs{"then_branch": inner.Sub("then", branch), "else_branch": inner.Sub("else", branch)}, c))
+	body, err := inner.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &graph.Function{Domain: "fm", Name: "Choose", Body: body}
+	b := graph.NewBuilder("calls")
+	x := b.Input("x", tensor.Float32, graph.Fix(5), graph.Fix(7))
+	y := b.Call(f, x, b.Input("c", tensor.Bool))[0]
+	b.Output("y", b.Add(x, y))
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	flat, err := g.Flatten()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range []*graph.Graph{g, flat} {
+		if got := g.Output("y").Type.String(); got != "float32[5 7]" {
+			t.Errorf("%s", got)
+		}
+	}
+}
