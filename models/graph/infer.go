@@ -33,7 +33,30 @@ func (g *Graph) infer(n *Node, in []Known) ([]Known, error) {
 	if f == nil {
 		return nil, fmt.Errorf("graph: %s: no function %s of domain %s", n.Name, n.Op, n.Domain)
 	}
+	if g.expanded(f, map[*Function]int{}) > maxExpanded {
+		return nil, fmt.Errorf("graph: function %s calls itself, or expands to more than %d nodes", f.Name, maxExpanded)
+	}
 	return f.infer(g, in, len(n.Out))
+}
+
+// maxExpanded bounds a call's nodes: a chain of functions that each call the next twice doubles them at every link.
+const maxExpanded = 1 << 16
+
+// expanded is the number of nodes that a call of f stands for; known holds what is counted already. It stops counting above maxExpanded.
+func (g *Graph) expanded(f *Function, known map[*Function]int) int {
+	if n, ok := known[f]; ok {
+		return n
+	}
+	known[f] = maxExpanded + 1 // if it is met again while it is counted
+	nodes := 0
+	for n := range f.Body.Walk() {
+		nodes++
+		if callee := g.Function(n.Domain, n.Op); n.Domain != "" && callee != nil {
+			nodes = min(nodes+g.expanded(callee, known), maxExpanded+1)
+		}
+	}
+	known[f] = nodes
+	return nodes
 }
 
 // Infer applies the shape rule of an operator node to what is known of its inputs. With every number known, as an engine knows them during

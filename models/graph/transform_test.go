@@ -2,6 +2,7 @@ package graph_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -214,4 +215,29 @@ func TestCallAtOtherShapes(t *testing.T) {
 			t.Errorf("%s", got)
 		}
 	}
+}
+
+// Functions that each call the one before twice are refused before they fill the memory.
+func TestCallsDoNotExplode(t *testing.T) {
+	var list []*graph.Function
+	for i := range 40 {
+		b := graph.NewBuilder("double")
+		v := b.Input("v", tensor.Float32, n)
+		w := b.Neg(v)
+		if i > 0 {
+			b.Inline(&graph.Graph{Functions: list})
+			w = b.Call(list[i-1], b.Call(list[i-1], v)[0])[0]
+		}
+		b.Output("w", w)
+		body, err := b.Graph()
+		if err != nil {
+			if want := "expands to more than 65536 nodes"; !strings.Contains(err.Error(), want) || i < 12 {
+				t.Errorf("%d: %v, want %s", i, err, want)
+			}
+			return
+		}
+		body.Functions = nil
+		list = append(list, &graph.Function{Domain: "fm", Name: fmt.Sprint("f", i), Body: body})
+	}
+	t.Error("forty doublings were accepted")
 }
