@@ -10,22 +10,22 @@ import "golang.org/x/sys/cpu"
 var HasFMA = cpu.X86.HasAVX2 && cpu.X86.HasFMA
 
 //go:noescape
-func product1(k int, a *float32, aRow, aCol int, b, c *float32, cRow int)
+func product1(k int, a *float32, aRow, aCol int, b, c *float32, cRow int, from *float32, fromRow int)
 
 //go:noescape
-func product2(k int, a *float32, aRow, aCol int, b, c *float32, cRow int)
+func product2(k int, a *float32, aRow, aCol int, b, c *float32, cRow int, from *float32, fromRow int)
 
 //go:noescape
-func product3(k int, a *float32, aRow, aCol int, b, c *float32, cRow int)
+func product3(k int, a *float32, aRow, aCol int, b, c *float32, cRow int, from *float32, fromRow int)
 
 //go:noescape
-func product4(k int, a *float32, aRow, aCol int, b, c *float32, cRow int)
+func product4(k int, a *float32, aRow, aCol int, b, c *float32, cRow int, from *float32, fromRow int)
 
 //go:noescape
-func product5(k int, a *float32, aRow, aCol int, b, c *float32, cRow int)
+func product5(k int, a *float32, aRow, aCol int, b, c *float32, cRow int, from *float32, fromRow int)
 
 //go:noescape
-func product6(k int, a *float32, aRow, aCol int, b, c *float32, cRow int)
+func product6(k int, a *float32, aRow, aCol int, b, c *float32, cRow int, from *float32, fromRow int)
 
 //go:noescape
 func vecAdd(dst, x, y *float32, n int)

@@ -16,22 +16,29 @@ func Gemm(tA, tB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, 
 	if m == 0 || n == 0 {
 		return
 	}
-	if !acc {
-		for i := range m {
-			clear(c[i*ldc : i*ldc+n])
-		}
-	}
 	if k == 0 {
+		if !acc {
+			clearRows(m, n, c, ldc)
+		}
 		return
 	}
-	gemm(tA, tB, m, n, k, a, lda, b, ldb, c, ldc)
+	gemm(tA, tB, m, n, k, a, lda, b, ldb, c, ldc, acc)
+}
+
+func clearRows(m, n int, c []float32, ldc int) {
+	for i := range m {
+		clear(c[i*ldc : i*ldc+n])
+	}
 }
 
 // tile is the largest block handed to gonum, which stays in the calling goroutine and allocates nothing up to this size.
 const tile = 64
 
-// gemmPortable adds op(A)·op(B) to C by gonum, tile by tile.
-func gemmPortable(tA, tB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
+// gemmPortable is Gemm by gonum, tile by tile.
+func gemmPortable(tA, tB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, acc bool) {
+	if !acc {
+		clearRows(m, n, c, ldc)
+	}
 	transA, transB := blas.NoTrans, blas.NoTrans
 	if tA {
 		transA = blas.Trans

@@ -7,12 +7,13 @@ const (
 	kc = 256
 	nr = 16
 	mr = 6
+	mc = 96 // rows of A that stay in the second-level cache while all panels go by
 )
 
-// gemm adds op(A)·op(B) to C: panel by panel of B, packed, times six rows of A read in place.
-func gemm(tA, tB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
+// gemm is Gemm for k > 0: panel by panel of B, packed, times six rows of A read in place.
+func gemm(tA, tB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, acc bool) {
 	if !HasFMA {
-		gemmPortable(tA, tB, m, n, k, a, lda, b, ldb, c, ldc)
+		gemmPortable(tA, tB, m, n, k, a, lda, b, ldb, c, ldc, acc)
 		return
 	}
 	var panel [kc * nr]float32
@@ -25,7 +26,7 @@ func gemm(tA, tB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, 
 		for j := 0; j < n; j += nr {
 			cols := min(nr, n-j)
 			pack(&panel, tB, depth, cols, b, ldb, l, j)
-			multiply(m, depth, cols, a[l*aCol:], aRow, aCol, panel[:], c[j:], ldc)
+			multiply(m, depth, cols, a[l*aCol:], aRow, aCol, panel[:], c[j:], ldc, acc || l > 0)
 		}
 	}
 }
@@ -50,39 +51,49 @@ func pack(panel *[kc * nr]float32, tB bool, depth, cols int, b []float32, ldb, l
 	}
 }
 
-// multiply adds m rows of A times a panel to C. Results of a narrow panel go by way of a small buffer.
-func multiply(m, depth, cols int, a []float32, aRow, aCol int, panel, c []float32, ldc int) {
+// zeros is what products begin from that do not add to C.
+var zeros [nr]float32
+
+// multiply writes m rows of A times a panel to C, or adds them if acc is set. Results of a narrow panel go by way of a small buffer.
+func multiply(m, depth, cols int, a []float32, aRow, aCol int, panel, c []float32, ldc int, acc bool) {
 	var edge [mr * nr]float32
 	for i := 0; i < m; i += mr {
 		rows := min(mr, m-i)
-		if cols == nr {
-			rowsTimes(rows, depth, &a[i*aRow], aRow, aCol, &panel[0], &c[i*ldc], ldc)
-			continue
+		to, stride := &c[i*ldc], ldc
+		if cols < nr {
+			if to, stride = &edge[0], nr; acc {
+				for r := range rows {
+					copy(edge[r*nr:], c[(i+r)*ldc:(i+r)*ldc+cols])
+				}
+			}
 		}
-		for r := range rows {
-			copy(edge[r*nr:], c[(i+r)*ldc:(i+r)*ldc+cols])
+		from, fromRow := &zeros[0], 0
+		if acc {
+			from, fromRow = to, stride
 		}
-		rowsTimes(rows, depth, &a[i*aRow], aRow, aCol, &panel[0], &edge[0], nr)
-		for r := range rows {
-			copy(c[(i+r)*ldc:(i+r)*ldc+cols], edge[r*nr:])
+		rowsTimes(rows, depth, &a[i*aRow], aRow, aCol, &panel[0], to, stride, from, fromRow)
+		if cols < nr {
+			for r := range rows {
+				copy(c[(i+r)*ldc:(i+r)*ldc+cols], edge[r*nr:])
+			}
 		}
 	}
 }
 
-func rowsTimes(rows, k int, a *float32, aRow, aCol int, b, c *float32, cRow int) {
+func rowsTimes(rows, k int, a *float32, aRow, aCol int, b, c *float32, cRow int, from *float32, fromRow int) {
 	switch rows {
 	case 6:
-		product6(k, a, aRow, aCol, b, c, cRow)
+		product6(k, a, aRow, aCol, b, c, cRow, from, fromRow)
 	case 5:
-		product5(k, a, aRow, aCol, b, c, cRow)
+		product5(k, a, aRow, aCol, b, c, cRow, from, fromRow)
 	case 4:
-		product4(k, a, aRow, aCol, b, c, cRow)
+		product4(k, a, aRow, aCol, b, c, cRow, from, fromRow)
 	case 3:
-		product3(k, a, aRow, aCol, b, c, cRow)
+		product3(k, a, aRow, aCol, b, c, cRow, from, fromRow)
 	case 2:
-		product2(k, a, aRow, aCol, b, c, cRow)
+		product2(k, a, aRow, aCol, b, c, cRow, from, fromRow)
 	case 1:
-		product1(k, a, aRow, aCol, b, c, cRow)
+		product1(k, a, aRow, aCol, b, c, cRow, from, fromRow)
 	}
 }
 
@@ -107,15 +118,14 @@ func (p *Packed) multiply(tA bool, m int, a []float32, lda int, c []float32, ldc
 	if tA {
 		aRow, aCol = 1, lda
 	}
-	for i := range m {
-		clear(c[i*ldc+from : i*ldc+to])
-	}
 	width := (p.n + nr - 1) / nr * nr
 	for l := 0; l < p.k; l += kc {
 		depth := min(kc, p.k-l)
 		block := p.panels[l*width:]
-		for j := from; j < to; j += nr {
-			multiply(m, depth, min(nr, p.n-j), a[l*aCol:], aRow, aCol, block[j*depth:j*depth+depth*nr], c[j:], ldc)
+		for i := 0; i < m; i += mc {
+			for j := from; j < to; j += nr {
+				multiply(min(mc, m-i), depth, min(nr, p.n-j), a[i*aRow+l*aCol:], aRow, aCol, block[j*depth:j*depth+depth*nr], c[i*ldc+j:], ldc, l > 0)
+			}
 		}
 	}
 }

@@ -7,8 +7,8 @@ import "math"
 // HasFMA reports that assembly is in use; here there is none.
 const HasFMA = false
 
-func gemm(tA, tB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
-	gemmPortable(tA, tB, m, n, k, a, lda, b, ldb, c, ldc)
+func gemm(tA, tB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, acc bool) {
+	gemmPortable(tA, tB, m, n, k, a, lda, b, ldb, c, ldc, acc)
 }
 
 func packAll(bool, int, int, []float32, int) []float32 { return nil }

@@ -4,8 +4,8 @@
 
 #include "textflag.h"
 
-// func product1(k int, a *float32, aRow, aCol int, b, c *float32, cRow int)
-TEXT ·product1(SB), NOSPLIT, $0-56
+// func product1(k int, a *float32, aRow, aCol int, b, c *float32, cRow int, from *float32, fromRow int)
+TEXT ·product1(SB), NOSPLIT, $0-72
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), SI
 	MOVQ aRow+16(FP), R8
@@ -13,9 +13,12 @@ TEXT ·product1(SB), NOSPLIT, $0-56
 	MOVQ b+32(FP), BX
 	MOVQ c+40(FP), DI
 	MOVQ cRow+48(FP), DX
+	MOVQ from+56(FP), R12
+	MOVQ fromRow+64(FP), R13
 	SHLQ $2, R8
 	SHLQ $2, R9
 	SHLQ $2, DX
+	SHLQ $2, R13
 	LEAQ (R8)(R8*2), R10
 	LEAQ (R8)(R8*4), R11
 	VXORPS Y4, Y4, Y4
@@ -65,15 +68,15 @@ one:
 	DECQ CX
 	JNZ one
 done:
-	VADDPS (DI), Y4, Y4
-	VADDPS 32(DI), Y5, Y5
+	VADDPS (R12), Y4, Y4
+	VADDPS 32(R12), Y5, Y5
 	VMOVUPS Y4, (DI)
 	VMOVUPS Y5, 32(DI)
 	VZEROUPPER
 	RET
 
-// func product2(k int, a *float32, aRow, aCol int, b, c *float32, cRow int)
-TEXT ·product2(SB), NOSPLIT, $0-56
+// func product2(k int, a *float32, aRow, aCol int, b, c *float32, cRow int, from *float32, fromRow int)
+TEXT ·product2(SB), NOSPLIT, $0-72
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), SI
 	MOVQ aRow+16(FP), R8
@@ -81,9 +84,12 @@ TEXT ·product2(SB), NOSPLIT, $0-56
 	MOVQ b+32(FP), BX
 	MOVQ c+40(FP), DI
 	MOVQ cRow+48(FP), DX
+	MOVQ from+56(FP), R12
+	MOVQ fromRow+64(FP), R13
 	SHLQ $2, R8
 	SHLQ $2, R9
 	SHLQ $2, DX
+	SHLQ $2, R13
 	LEAQ (R8)(R8*2), R10
 	LEAQ (R8)(R8*4), R11
 	VXORPS Y4, Y4, Y4
@@ -150,20 +156,21 @@ one:
 	DECQ CX
 	JNZ one
 done:
-	VADDPS (DI), Y4, Y4
-	VADDPS 32(DI), Y5, Y5
+	VADDPS (R12), Y4, Y4
+	VADDPS 32(R12), Y5, Y5
 	VMOVUPS Y4, (DI)
 	VMOVUPS Y5, 32(DI)
 	ADDQ DX, DI
-	VADDPS (DI), Y6, Y6
-	VADDPS 32(DI), Y7, Y7
+	ADDQ R13, R12
+	VADDPS (R12), Y6, Y6
+	VADDPS 32(R12), Y7, Y7
 	VMOVUPS Y6, (DI)
 	VMOVUPS Y7, 32(DI)
 	VZEROUPPER
 	RET
 
-// func product3(k int, a *float32, aRow, aCol int, b, c *float32, cRow int)
-TEXT ·product3(SB), NOSPLIT, $0-56
+// func product3(k int, a *float32, aRow, aCol int, b, c *float32, cRow int, from *float32, fromRow int)
+TEXT ·product3(SB), NOSPLIT, $0-72
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), SI
 	MOVQ aRow+16(FP), R8
@@ -171,9 +178,12 @@ TEXT ·product3(SB), NOSPLIT, $0-56
 	MOVQ b+32(FP), BX
 	MOVQ c+40(FP), DI
 	MOVQ cRow+48(FP), DX
+	MOVQ from+56(FP), R12
+	MOVQ fromRow+64(FP), R13
 	SHLQ $2, R8
 	SHLQ $2, R9
 	SHLQ $2, DX
+	SHLQ $2, R13
 	LEAQ (R8)(R8*2), R10
 	LEAQ (R8)(R8*4), R11
 	VXORPS Y4, Y4, Y4
@@ -257,25 +267,27 @@ one:
 	DECQ CX
 	JNZ one
 done:
-	VADDPS (DI), Y4, Y4
-	VADDPS 32(DI), Y5, Y5
+	VADDPS (R12), Y4, Y4
+	VADDPS 32(R12), Y5, Y5
 	VMOVUPS Y4, (DI)
 	VMOVUPS Y5, 32(DI)
 	ADDQ DX, DI
-	VADDPS (DI), Y6, Y6
-	VADDPS 32(DI), Y7, Y7
+	ADDQ R13, R12
+	VADDPS (R12), Y6, Y6
+	VADDPS 32(R12), Y7, Y7
 	VMOVUPS Y6, (DI)
 	VMOVUPS Y7, 32(DI)
 	ADDQ DX, DI
-	VADDPS (DI), Y8, Y8
-	VADDPS 32(DI), Y9, Y9
+	ADDQ R13, R12
+	VADDPS (R12), Y8, Y8
+	VADDPS 32(R12), Y9, Y9
 	VMOVUPS Y8, (DI)
 	VMOVUPS Y9, 32(DI)
 	VZEROUPPER
 	RET
 
-// func product4(k int, a *float32, aRow, aCol int, b, c *float32, cRow int)
-TEXT ·product4(SB), NOSPLIT, $0-56
+// func product4(k int, a *float32, aRow, aCol int, b, c *float32, cRow int, from *float32, fromRow int)
+TEXT ·product4(SB), NOSPLIT, $0-72
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), SI
 	MOVQ aRow+16(FP), R8
@@ -283,9 +295,12 @@ TEXT ·product4(SB), NOSPLIT, $0-56
 	MOVQ b+32(FP), BX
 	MOVQ c+40(FP), DI
 	MOVQ cRow+48(FP), DX
+	MOVQ from+56(FP), R12
+	MOVQ fromRow+64(FP), R13
 	SHLQ $2, R8
 	SHLQ $2, R9
 	SHLQ $2, DX
+	SHLQ $2, R13
 	LEAQ (R8)(R8*2), R10
 	LEAQ (R8)(R8*4), R11
 	VXORPS Y4, Y4, Y4
@@ -386,30 +401,33 @@ one:
 	DECQ CX
 	JNZ one
 done:
-	VADDPS (DI), Y4, Y4
-	VADDPS 32(DI), Y5, Y5
+	VADDPS (R12), Y4, Y4
+	VADDPS 32(R12), Y5, Y5
 	VMOVUPS Y4, (DI)
 	VMOVUPS Y5, 32(DI)
 	ADDQ DX, DI
-	VADDPS (DI), Y6, Y6
-	VADDPS 32(DI), Y7, Y7
+	ADDQ R13, R12
+	VADDPS (R12), Y6, Y6
+	VADDPS 32(R12), Y7, Y7
 	VMOVUPS Y6, (DI)
 	VMOVUPS Y7, 32(DI)
 	ADDQ DX, DI
-	VADDPS (DI), Y8, Y8
-	VADDPS 32(DI), Y9, Y9
+	ADDQ R13, R12
+	VADDPS (R12), Y8, Y8
+	VADDPS 32(R12), Y9, Y9
 	VMOVUPS Y8, (DI)
 	VMOVUPS Y9, 32(DI)
 	ADDQ DX, DI
-	VADDPS (DI), Y10, Y10
-	VADDPS 32(DI), Y11, Y11
+	ADDQ R13, R12
+	VADDPS (R12), Y10, Y10
+	VADDPS 32(R12), Y11, Y11
 	VMOVUPS Y10, (DI)
 	VMOVUPS Y11, 32(DI)
 	VZEROUPPER
 	RET
 
-// func product5(k int, a *float32, aRow, aCol int, b, c *float32, cRow int)
-TEXT ·product5(SB), NOSPLIT, $0-56
+// func product5(k int, a *float32, aRow, aCol int, b, c *float32, cRow int, from *float32, fromRow int)
+TEXT ·product5(SB), NOSPLIT, $0-72
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), SI
 	MOVQ aRow+16(FP), R8
@@ -417,9 +435,12 @@ TEXT ·product5(SB), NOSPLIT, $0-56
 	MOVQ b+32(FP), BX
 	MOVQ c+40(FP), DI
 	MOVQ cRow+48(FP), DX
+	MOVQ from+56(FP), R12
+	MOVQ fromRow+64(FP), R13
 	SHLQ $2, R8
 	SHLQ $2, R9
 	SHLQ $2, DX
+	SHLQ $2, R13
 	LEAQ (R8)(R8*2), R10
 	LEAQ (R8)(R8*4), R11
 	VXORPS Y4, Y4, Y4
@@ -537,35 +558,39 @@ one:
 	DECQ CX
 	JNZ one
 done:
-	VADDPS (DI), Y4, Y4
-	VADDPS 32(DI), Y5, Y5
+	VADDPS (R12), Y4, Y4
+	VADDPS 32(R12), Y5, Y5
 	VMOVUPS Y4, (DI)
 	VMOVUPS Y5, 32(DI)
 	ADDQ DX, DI
-	VADDPS (DI), Y6, Y6
-	VADDPS 32(DI), Y7, Y7
+	ADDQ R13, R12
+	VADDPS (R12), Y6, Y6
+	VADDPS 32(R12), Y7, Y7
 	VMOVUPS Y6, (DI)
 	VMOVUPS Y7, 32(DI)
 	ADDQ DX, DI
-	VADDPS (DI), Y8, Y8
-	VADDPS 32(DI), Y9, Y9
+	ADDQ R13, R12
+	VADDPS (R12), Y8, Y8
+	VADDPS 32(R12), Y9, Y9
 	VMOVUPS Y8, (DI)
 	VMOVUPS Y9, 32(DI)
 	ADDQ DX, DI
-	VADDPS (DI), Y10, Y10
-	VADDPS 32(DI), Y11, Y11
+	ADDQ R13, R12
+	VADDPS (R12), Y10, Y10
+	VADDPS 32(R12), Y11, Y11
 	VMOVUPS Y10, (DI)
 	VMOVUPS Y11, 32(DI)
 	ADDQ DX, DI
-	VADDPS (DI), Y12, Y12
-	VADDPS 32(DI), Y13, Y13
+	ADDQ R13, R12
+	VADDPS (R12), Y12, Y12
+	VADDPS 32(R12), Y13, Y13
 	VMOVUPS Y12, (DI)
 	VMOVUPS Y13, 32(DI)
 	VZEROUPPER
 	RET
 
-// func product6(k int, a *float32, aRow, aCol int, b, c *float32, cRow int)
-TEXT ·product6(SB), NOSPLIT, $0-56
+// func product6(k int, a *float32, aRow, aCol int, b, c *float32, cRow int, from *float32, fromRow int)
+TEXT ·product6(SB), NOSPLIT, $0-72
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), SI
 	MOVQ aRow+16(FP), R8
@@ -573,9 +598,12 @@ TEXT ·product6(SB), NOSPLIT, $0-56
 	MOVQ b+32(FP), BX
 	MOVQ c+40(FP), DI
 	MOVQ cRow+48(FP), DX
+	MOVQ from+56(FP), R12
+	MOVQ fromRow+64(FP), R13
 	SHLQ $2, R8
 	SHLQ $2, R9
 	SHLQ $2, DX
+	SHLQ $2, R13
 	LEAQ (R8)(R8*2), R10
 	LEAQ (R8)(R8*4), R11
 	VXORPS Y4, Y4, Y4
@@ -710,33 +738,38 @@ one:
 	DECQ CX
 	JNZ one
 done:
-	VADDPS (DI), Y4, Y4
-	VADDPS 32(DI), Y5, Y5
+	VADDPS (R12), Y4, Y4
+	VADDPS 32(R12), Y5, Y5
 	VMOVUPS Y4, (DI)
 	VMOVUPS Y5, 32(DI)
 	ADDQ DX, DI
-	VADDPS (DI), Y6, Y6
-	VADDPS 32(DI), Y7, Y7
+	ADDQ R13, R12
+	VADDPS (R12), Y6, Y6
+	VADDPS 32(R12), Y7, Y7
 	VMOVUPS Y6, (DI)
 	VMOVUPS Y7, 32(DI)
 	ADDQ DX, DI
-	VADDPS (DI), Y8, Y8
-	VADDPS 32(DI), Y9, Y9
+	ADDQ R13, R12
+	VADDPS (R12), Y8, Y8
+	VADDPS 32(R12), Y9, Y9
 	VMOVUPS Y8, (DI)
 	VMOVUPS Y9, 32(DI)
 	ADDQ DX, DI
-	VADDPS (DI), Y10, Y10
-	VADDPS 32(DI), Y11, Y11
+	ADDQ R13, R12
+	VADDPS (R12), Y10, Y10
+	VADDPS 32(R12), Y11, Y11
 	VMOVUPS Y10, (DI)
 	VMOVUPS Y11, 32(DI)
 	ADDQ DX, DI
-	VADDPS (DI), Y12, Y12
-	VADDPS 32(DI), Y13, Y13
+	ADDQ R13, R12
+	VADDPS (R12), Y12, Y12
+	VADDPS 32(R12), Y13, Y13
 	VMOVUPS Y12, (DI)
 	VMOVUPS Y13, 32(DI)
 	ADDQ DX, DI
-	VADDPS (DI), Y14, Y14
-	VADDPS 32(DI), Y15, Y15
+	ADDQ R13, R12
+	VADDPS (R12), Y14, Y14
+	VADDPS 32(R12), Y15, Y15
 	VMOVUPS Y14, (DI)
 	VMOVUPS Y15, 32(DI)
 	VZEROUPPER

@@ -43,14 +43,14 @@ func main() {
 	}
 }
 
-// product adds rows of A (strided) times a panel of B (k rows of 16 packed numbers) to rows of C.
+// product writes to rows of C the sum of rows of from and rows of A (strided) times a panel of B (k rows of 16 packed numbers).
 func product(rows int) {
-	p("// func product%d(k int, a *float32, aRow, aCol int, b, c *float32, cRow int)", rows)
-	p("TEXT ·product%d(SB), NOSPLIT, $0-56", rows)
-	for i, arg := range [][2]string{{"k", "CX"}, {"a", "SI"}, {"aRow", "R8"}, {"aCol", "R9"}, {"b", "BX"}, {"c", "DI"}, {"cRow", "DX"}} {
+	p("// func product%d(k int, a *float32, aRow, aCol int, b, c *float32, cRow int, from *float32, fromRow int)", rows)
+	p("TEXT ·product%d(SB), NOSPLIT, $0-72", rows)
+	for i, arg := range [][2]string{{"k", "CX"}, {"a", "SI"}, {"aRow", "R8"}, {"aCol", "R9"}, {"b", "BX"}, {"c", "DI"}, {"cRow", "DX"}, {"from", "R12"}, {"fromRow", "R13"}} {
 		p("\tMOVQ %s+%d(FP), %s", arg[0], 8*i, arg[1])
 	}
-	p("\tSHLQ $2, R8\n\tSHLQ $2, R9\n\tSHLQ $2, DX")
+	p("\tSHLQ $2, R8\n\tSHLQ $2, R9\n\tSHLQ $2, DX\n\tSHLQ $2, R13")
 	p("\tLEAQ (R8)(R8*2), R10\n\tLEAQ (R8)(R8*4), R11") // 3 and 5 rows
 	address := []string{"(SI)", "(SI)(R8*1)", "(SI)(R8*2)", "(SI)(R10*1)", "(SI)(R8*4)", "(SI)(R11*1)"}
 	for i := range 2 * rows {
@@ -76,10 +76,10 @@ func product(rows int) {
 	p("\tADDQ $64, BX\n\tDECQ CX\n\tJNZ one")
 	p("done:")
 	for r := range rows {
-		p("\tVADDPS (DI), Y%d, Y%d\n\tVADDPS 32(DI), Y%d, Y%d", 4+2*r, 4+2*r, 5+2*r, 5+2*r)
+		p("\tVADDPS (R12), Y%d, Y%d\n\tVADDPS 32(R12), Y%d, Y%d", 4+2*r, 4+2*r, 5+2*r, 5+2*r)
 		p("\tVMOVUPS Y%d, (DI)\n\tVMOVUPS Y%d, 32(DI)", 4+2*r, 5+2*r)
 		if r < rows-1 {
-			p("\tADDQ DX, DI")
+			p("\tADDQ DX, DI\n\tADDQ R13, R12")
 		}
 	}
 	p("\tVZEROUPPER\n\tRET\n")
