@@ -41,27 +41,39 @@ func (s Stream) key(lo, hi uint32) Stream {
 	return Stream{k0, k1}
 }
 
-// Words is Threefry-2x32-20 at counter (lo, hi).
+// Words is Threefry-2x32-20 at counter (lo, hi): five times four rounds, after each the next two of three key words.
 func (s Stream) Words(lo, hi uint32) (w0, w1 uint32) {
-	k := [3]uint32{s.k0, s.k1, s.k0 ^ s.k1 ^ 0x1BD11BDA}
-	x, y := lo+k[0], hi+k[1]
-	for i := range uint32(5) {
-		r := rotations[i&1]
-		x += y
-		y = bits.RotateLeft32(y, r[0]) ^ x
-		x += y
-		y = bits.RotateLeft32(y, r[1]) ^ x
-		x += y
-		y = bits.RotateLeft32(y, r[2]) ^ x
-		x += y
-		y = bits.RotateLeft32(y, r[3]) ^ x
-		x += k[(i+1)%3]
-		y += k[(i+2)%3] + i + 1
-	}
-	return x, y
+	a, b, c := s.k0, s.k1, s.k0^s.k1^0x1BD11BDA
+	x, y := even(lo+a, hi+b)
+	x, y = odd(x+b, y+c+1)
+	x, y = even(x+c, y+a+2)
+	x, y = odd(x+a, y+b+3)
+	x, y = even(x+b, y+c+4)
+	return x + c, y + a + 5
 }
 
-var rotations = [2][4]int{{13, 15, 26, 6}, {17, 29, 16, 24}}
+// even and odd are the two kinds of four rounds, which differ in how far they rotate.
+func even(x, y uint32) (uint32, uint32) {
+	x += y
+	y = bits.RotateLeft32(y, 13) ^ x
+	x += y
+	y = bits.RotateLeft32(y, 15) ^ x
+	x += y
+	y = bits.RotateLeft32(y, 26) ^ x
+	x += y
+	return x, bits.RotateLeft32(y, 6) ^ x
+}
+
+func odd(x, y uint32) (uint32, uint32) {
+	x += y
+	y = bits.RotateLeft32(y, 17) ^ x
+	x += y
+	y = bits.RotateLeft32(y, 29) ^ x
+	x += y
+	y = bits.RotateLeft32(y, 16) ^ x
+	x += y
+	return x, bits.RotateLeft32(y, 24) ^ x
+}
 
 // Uint64 is the two words at a position.
 func (s Stream) Uint64(pos uint64) uint64 {
