@@ -103,11 +103,9 @@ func inferFlatten(c *Inference) error {
 	if axis < 0 {
 		axis += len(s)
 	}
-	c.Out[0].Shape = Shape{s[:axis:axis].size(), s[axis:].size()}
+	c.Out[0].Shape = Shape{s[:axis].Size(), s[axis:].Size()}
 	return nil
 }
-
-func (s Shape) size() Dim { return append(Shape{}, s...).Size() }
 
 func inferSqueeze(c *Inference) error {
 	s := c.In[0].Shape

@@ -72,7 +72,7 @@ func TestShapeRules(t *testing.T) {
 		{"Reshape", nil, []arg{f(n, fix(6)), i64(-1, 3)}, "float32[2*N 3]"}, {"Reshape", nil, []arg{f(n, fix(6)), i64(0, 2, -1)}, "float32[N 2 3]"},
 		{"Reshape", nil, []arg{fs(2, 3), i64(4, -1)}, "error: no multiple"}, {"Reshape", nil, []arg{fs(2, 3), i64(5)}, "error: 6 elements"}, {"Reshape", nil, []arg{fs(2, 3), i64(-1, -1)}, "error: two lengths of -1"},
 		{"Reshape", nil, []arg{fs(2), fs(2)}, "error: int64 vector"}, {"Reshape", nil, []arg{fs(2, 3), is(2)}, "float32[? ?]"},
-		{"Flatten", nil, []arg{f(n, fix(2), fix(3))}, "float32[N 6]"}, {"Flatten", graph.Attrs{"axis": int64(3)}, []arg{fs(2, 3)}, "error: axis 3"},
+		{"Flatten", nil, []arg{f(n, fix(2), fix(3))}, "float32[N 6]"}, {"Flatten", graph.Attrs{"axis": int64(0)}, []arg{fs()}, "float32[1 1]"}, {"Flatten", graph.Attrs{"axis": int64(3)}, []arg{fs(2, 3)}, "error: axis 3"},
 		{"Transpose", graph.Attrs{"perm": []int64{1, 0}}, []arg{f(n, fix(3))}, "float32[3 N]"}, {"Transpose", nil, []arg{fs(2, 3, 4)}, "float32[4 3 2]"}, {"Transpose", graph.Attrs{"perm": []int64{0, 0}}, []arg{fs(2, 3)}, "error: no permutation"},
 		{"Concat", graph.Attrs{"axis": int64(0)}, []arg{f(n, fix(3)), f(n, fix(3))}, "float32[2*N 3]"}, {"Concat", graph.Attrs{"axis": int64(1)}, []arg{fs(2, 3), fs(3, 3)}, "error: differ in dimension 0"},
 		{"Split", graph.Attrs{"axis": int64(0), "num_outputs": int64(1)}, []arg{fs(5)}, "float32[5]"}, {"Split", nil, []arg{fs(5), i64(2)}, "error: in 1 parts"},
