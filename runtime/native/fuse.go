@@ -21,12 +21,18 @@ func (b *binder) seeThrough() {
 			continue
 		}
 		for i, flag := range []*bool{&j.tA, &j.tB} {
-			if t := producer[j.in[i]]; t != nil && t.node.Op == "Transpose" {
+			if t := producer[j.in[i]]; t != nil && t.node.Op == "Transpose" && swaps(t.node) {
 				j.in[i], *flag = t.in[0], true
 			}
 		}
 	}
 	b.dropUnused()
+}
+
+// swaps reports that a Transpose of a matrix does exchange rows and columns.
+func swaps(n *graph.Node) bool {
+	perm, given := n.IntList("perm")
+	return !given || perm[0] == 1
 }
 
 func (b *binder) dropUnused() {
@@ -232,6 +238,9 @@ func (b *binder) fusable(j *job) bool {
 		return false
 	}
 	out := b.known[j.out[0]]
+	if j.node.Op == "Cast" && out.DType == tensor.Bool { // any number but 0 is true: no copy, as the other casts are
+		return false
+	}
 	shape, _ := out.Shape.Ints()
 	float := tensor.Invalid
 	for _, v := range append(slices.Clone(j.in), j.out[0]) {

@@ -1,0 +1,53 @@
+package native_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"fmtool/models/graph"
+	"fmtool/models/tensor"
+	"fmtool/runtime/native"
+)
+
+// Fusion, and products that read transposed operands in place, keep the operators' meaning where it differs from that of their usual use.
+func TestPatternsKeepTheMeaning(t *testing.T) {
+	x := tensor.Of([]float32{2.5, -3, 0, 1}, 2, 2)
+	for name, c := range map[string]struct {
+		build func(b *graph.Builder, x *graph.Value) *graph.Value
+		want  []float32
+	}{
+		"a number cast to bool is 0 or 1": {func(b *graph.Builder, x *graph.Value) *graph.Value {
+			truth := b.Op("Cast", graph.Attrs{"to": int64(graph.Code(tensor.Bool))}, x)
+			return b.Add(b.Op("Cast", graph.Attrs{"to": int64(graph.Code(tensor.Float32))}, truth), x)
+		}, []float32{3.5, -2, 0, 2}},
+		"a transpose that keeps the order": {func(b *graph.Builder, x *graph.Value) *graph.Value {
+			return b.MatMul(b.Transpose(x, 0, 1), x)
+		}, []float32{6.25, -10.5, 0, 1}},
+		"a transpose of a transpose": {func(b *graph.Builder, x *graph.Value) *graph.Value {
+			return b.MatMul(b.Transpose(b.Transpose(x, 1, 0), 1, 0), x)
+		}, []float32{6.25, -10.5, 0, 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := graph.NewBuilder("pattern")
+			v := b.Input("x", tensor.Float32, graph.Fix(2), graph.Fix(2))
+			b.Output("y", c.build(b, v))
+			g, err := b.Graph()
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := native.Compile(g, native.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			y := tensor.New(tensor.Float32, 2, 2)
+			if err := p.Run(context.Background(), []tensor.Tensor{x}, []tensor.Tensor{y}); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(y.Float32(), c.want) {
+				t.Errorf("got %v, want %v", y.Float32(), c.want)
+			}
+		})
+	}
+}
