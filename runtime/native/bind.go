@@ -31,6 +31,11 @@ func (i *instance) fits(in []tensor.Tensor) bool {
 func takes(want, have tensor.DType) bool { return want == have || want == widened(have) }
 
 func (i *instance) run(ctx context.Context, in, out []tensor.Tensor) error {
+	for k, t := range out { // before any parameter changes
+		if !t.IsZero() && (!slices.Equal(t.Shape(), i.out[k].Shape()) || !takes(i.out[k].DType(), t.DType())) {
+			return fmt.Errorf("native: output %d is %v, given %v", k, i.out[k], t)
+		}
+	}
 	for k, t := range in {
 		transfer(i.in[k], t)
 	}
@@ -43,17 +48,13 @@ func (i *instance) run(ctx context.Context, in, out []tensor.Tensor) error {
 			return fmt.Errorf("%w (%s)", err, i.names[k])
 		}
 	}
-	for _, c := range i.commits {
-		tensor.Copy(c[0], c[1])
-	}
 	for k, t := range out {
-		if t.IsZero() {
-			continue
+		if !t.IsZero() {
+			transfer(t, i.out[k])
 		}
-		if !slices.Equal(t.Shape(), i.out[k].Shape()) || !takes(i.out[k].DType(), t.DType()) {
-			return fmt.Errorf("native: output %d is %v, given %v", k, i.out[k], t)
-		}
-		transfer(t, i.out[k])
+	}
+	for _, c := range i.commits { // last: an output may be a parameter as it was
+		tensor.Copy(c[0], c[1])
 	}
 	return nil
 }

@@ -28,15 +28,15 @@ func (p *Plan) interpret(ctx context.Context, in, out []tensor.Tensor) error {
 	}
 	for i, o := range p.g.Outputs {
 		have := env[o.Value]
-		if param, ok := p.next[o.Value]; ok {
-			tensor.Copy(param, have)
-		}
 		if t := out[i]; t.IsZero() {
 			continue
 		} else if !slices.Equal(t.Shape(), have.Shape()) || !takes(have.DType(), t.DType()) {
 			return fmt.Errorf("native: output %s is %v, given %v", o.Name, have, t)
 		}
 		transfer(out[i], have)
+	}
+	for v, param := range p.next {
+		tensor.Copy(param, env[v])
 	}
 	return nil
 }

@@ -83,6 +83,7 @@ func widened(d tensor.DType) tensor.DType {
 }
 
 func (p *Plan) bindState() error {
+	taken := map[string]bool{}
 	for _, s := range p.o.State {
 		t, ok := p.params[s.Param]
 		v := p.g.Output(s.Next)
@@ -92,7 +93,10 @@ func (p *Plan) bindState() error {
 		if shape, fixed := v.Type.Shape.Ints(); !fixed || !slices.Equal(shape, t.Shape()) || v.Type.DType != t.DType() {
 			return fmt.Errorf("native: state %s %v ← %s %v", s.Param, t, s.Next, v.Type)
 		}
-		p.next[v] = t
+		if !p.next[v].IsZero() || taken[s.Param] {
+			return fmt.Errorf("native: state %s ← %s: each parameter needs an output of its own", s.Param, s.Next)
+		}
+		p.next[v], taken[s.Param] = t, true
 	}
 	return nil
 }
