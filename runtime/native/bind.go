@@ -195,7 +195,7 @@ func (b *binder) prepare(j *job) (func() error, string, error) {
 	for _, v := range j.out {
 		c.out = append(c.out, b.place[v])
 	}
-	if j.node.Op == "MatMul" && len(c.in[0].Shape()) == 2 && len(c.in[1].Shape()) == 2 {
+	if b.isProduct(j) {
 		run, err := b.prepareProduct(c, j)
 		return run, j.node.Name, err
 	}

@@ -17,7 +17,7 @@ func (b *binder) seeThrough() {
 		}
 	}
 	for _, j := range b.jobs {
-		if j.node.Op != "MatMul" || len(b.known[j.in[0]].Shape) != 2 || len(b.known[j.in[1]].Shape) != 2 {
+		if !b.isProduct(j) {
 			continue
 		}
 		for i, flag := range []*bool{&j.tA, &j.tB} {
@@ -27,6 +27,15 @@ func (b *binder) seeThrough() {
 		}
 	}
 	b.dropUnused()
+}
+
+// isProduct reports a MatMul of two matrices that prepareProduct takes: float16 ones go by way of float32 instead.
+func (b *binder) isProduct(j *job) bool {
+	if j.node.Op != "MatMul" {
+		return false
+	}
+	x, y := b.known[j.in[0]], b.known[j.in[1]]
+	return len(x.Shape) == 2 && len(y.Shape) == 2 && x.DType != tensor.Float16
 }
 
 // swaps reports that a Transpose of a matrix does exchange rows and columns.
@@ -65,10 +74,10 @@ type group struct {
 
 func (g *group) name() string { return g.nodes[0].Name + "…" + g.nodes[len(g.nodes)-1].Name }
 
-// lastRead is the index of the last node that reads v, −1 if none does.
-func (g *group) lastRead(v *graph.Value) int {
+// lastRead is the index of the last node that reads a value of which is holds, −1 if none does.
+func (g *group) lastRead(is func(*graph.Value) bool) int {
 	for i := len(g.nodes) - 1; i >= 0; i-- {
-		if slices.Contains(g.nodes[i].In, v) {
+		if slices.ContainsFunc(g.nodes[i].In, is) {
 			return i
 		}
 	}

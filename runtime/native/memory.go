@@ -124,7 +124,8 @@ func (m *memory) directState() {
 			if owner == nil || j.group == nil || !slices.Contains(j.out, v) {
 				continue
 			}
-			if last, read := m.last[owner]; (!read || last <= k) && j.group.lastRead(owner) <= j.group.index(v) {
+			old := func(v *graph.Value) bool { return v != nil && m.root(v) == owner } // views of it too
+			if last, read := m.last[owner]; (!read || last <= k) && j.group.lastRead(old) <= j.group.index(v) {
 				m.direct[v] = true
 				m.b.place[v] = param
 			}

@@ -18,7 +18,7 @@ type Options struct {
 	State    []State // what a training step updates
 }
 
-// State says that after each run parameter Param takes the value of output Next.
+// State says that after each run parameter Param takes the value of output Next, which must be computed: parameters cannot be swapped.
 type State struct{ Param, Next string }
 
 // Plan is a compiled graph. It serves one goroutine at a time.

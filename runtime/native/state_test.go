@@ -2,6 +2,7 @@ package native_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"fmtool/models/graph"
@@ -58,5 +59,32 @@ func TestStateIsOneToOne(t *testing.T) {
 			p.Close()
 			t.Errorf("%s: taken", name)
 		}
+	}
+}
+
+// A view of a parameter, read after the next value is made, still shows the old one.
+func TestStateLeavesViews(t *testing.T) {
+	b := graph.NewBuilder("views")
+	x := b.Input("x", tensor.Float32, graph.Fix(4))
+	w := b.Param("w", tensor.Of([]float32{1, 2, 3, 4}, 4))
+	sum := b.ReduceSum(x, false) // so that the view is ready before what follows
+	next := b.Add(w, sum)
+	b.Output("next", next)
+	b.Output("y", b.Mul(b.Reshape(w, b.Ints(4)), next))
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := native.Compile(g, native.Options{State: []native.State{{Param: "w", Next: "next"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	y := tensor.New(tensor.Float32, 4)
+	if err := p.Run(context.Background(), []tensor.Tensor{tensor.Full(float32(1), 4)}, []tensor.Tensor{{}, y}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []float32{5, 12, 21, 32}; !slices.Equal(y.Float32(), want) {
+		t.Errorf("y = %v, want %v", y.Float32(), want)
 	}
 }

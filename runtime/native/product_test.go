@@ -1,0 +1,95 @@
+package native_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"fmtool/models/graph"
+	"fmtool/models/tensor"
+	"fmtool/runtime/native"
+)
+
+// multiply runs op(A)·op(B) [m, n] over k, A and B read through a Transpose if the flag says so, B a parameter if weights is set.
+func multiply(t *testing.T, tA, tB, weights bool, m, n, k, threads int) tensor.Tensor {
+	t.Helper()
+	sa, sb := []int{m, k}, []int{k, n}
+	if tA {
+		slices.Reverse(sa)
+	}
+	if tB {
+		slices.Reverse(sb)
+	}
+	left, right := tensor.Of(wave(m*k, 1), sa...), tensor.Of(wave(k*n, 2), sb...)
+	b := graph.NewBuilder("product")
+	x := b.Input("x", tensor.Float32, graph.ShapeOf(sa...)...)
+	in := []tensor.Tensor{left}
+	var y *graph.Value
+	if weights {
+		y = b.Param("y", right)
+	} else {
+		y, in = b.Input("y", tensor.Float32, graph.ShapeOf(sb...)...), append(in, right)
+	}
+	if tA {
+		x = b.Transpose(x, 1, 0)
+	}
+	if tB {
+		y = b.Transpose(y, 1, 0)
+	}
+	b.Output("z", b.MatMul(x, y))
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := native.Compile(g, native.Options{Threads: threads})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	z := tensor.New(tensor.Float32, m, n)
+	if err := p.Run(context.Background(), in, []tensor.Tensor{z}); err != nil {
+		t.Fatal(err)
+	}
+	return z
+}
+
+// A product large enough to be cut, along rows or columns, has the same bits on any number of goroutines.
+func TestThreadsChangeNoProduct(t *testing.T) {
+	for _, s := range [][3]int{{300, 130, 130}, {97, 257, 513}, {5, 1000, 300}, {96, 64, 64}, {1, 4000, 400}} {
+		for flags := range 8 {
+			tA, tB, weights := flags&1 != 0, flags&2 != 0, flags&4 != 0
+			want := multiply(t, tA, tB, weights, s[0], s[1], s[2], 1)
+			for threads := 2; threads <= 4; threads++ {
+				if got := multiply(t, tA, tB, weights, s[0], s[1], s[2], threads); string(got.Bytes()) != string(want.Bytes()) {
+					t.Errorf("%v, transposed %v %v, weights %v: %d goroutines change the result", s, tA, tB, weights, threads)
+				}
+			}
+		}
+	}
+}
+
+// Matrices of any float type can be multiplied, read transposed or not.
+func TestProductTypes(t *testing.T) {
+	for _, d := range []tensor.DType{tensor.Float16, tensor.Float32, tensor.Float64} {
+		b := graph.NewBuilder("product")
+		x := b.Input("x", d, graph.Fix(2), graph.Fix(2))
+		b.Output("y", b.MatMul(x, b.Transpose(x, 1, 0)))
+		g, err := b.Graph()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := native.Compile(g, native.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		y := tensor.New(d, 2, 2)
+		if err := p.Run(context.Background(), []tensor.Tensor{tensor.Of([]float32{1, 2, 3, 4}, 2, 2).Convert(d)}, []tensor.Tensor{y}); err != nil {
+			t.Fatalf("%v: %v", d, err)
+		}
+		if got := fmt.Sprint(y.Convert(tensor.Float32).Float32()); got != "[5 11 11 25]" {
+			t.Errorf("%v: %s", d, got)
+		}
+	}
+}
