@@ -19,8 +19,8 @@ import (
 // W2 is the 2-Wasserstein distance of two sets of equally many points [n, dim], √(least mean squared distance of a pairing), by exact
 // assignment: O(n³), half a second for 1,000 points.
 func W2(x, y []float32, dim int) (float64, error) {
-	if len(x) != len(y) || len(x) == 0 || len(x)%dim != 0 {
-		return 0, fmt.Errorf("metric: W2 of %d and %d numbers in %d dimensions: want equally many points", len(x), len(y), dim)
+	if err := check("W2", x, y, dim); err != nil {
+		return 0, err
 	}
 	n := len(x) / dim
 	cost := make([]float64, n*n)
@@ -36,8 +36,8 @@ func W2(x, y []float32, dim int) (float64, error) {
 // SlicedW2 is the root mean square over projections random directions of the 2-Wasserstein distance in one dimension, where sorting solves the
 // transport; equally many points [n, dim].
 func SlicedW2(x, y []float32, dim, projections int, s noise.Stream) (float64, error) {
-	if len(x) != len(y) || len(x) == 0 || len(x)%dim != 0 {
-		return 0, fmt.Errorf("metric: sliced W2 of %d and %d numbers in %d dimensions: want equally many points", len(x), len(y), dim)
+	if err := check("sliced W2", x, y, dim); err != nil {
+		return 0, err
 	}
 	direction := make([]float32, dim)
 	a, b := make([]float64, len(x)/dim), make([]float64, len(x)/dim)
@@ -51,6 +51,21 @@ func SlicedW2(x, y []float32, dim, projections int, s noise.Stream) (float64, er
 		}
 	}
 	return math.Sqrt(sum / float64(projections*len(a))), nil
+}
+
+// check refuses sets of different sizes and numbers that are not finite, which no pairing can be measured by.
+func check(what string, x, y []float32, dim int) error {
+	if dim < 1 || len(x) != len(y) || len(x) == 0 || len(x)%dim != 0 {
+		return fmt.Errorf("metric: %s of %d and %d numbers in %d dimensions: want equally many points", what, len(x), len(y), dim)
+	}
+	for _, set := range [][]float32{x, y} {
+		for i, v := range set {
+			if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
+				return fmt.Errorf("metric: %s: point %d holds %g, no finite number", what, i/dim, v)
+			}
+		}
+	}
+	return nil
 }
 
 // project writes the sorted coordinates of points along a direction.
@@ -70,7 +85,8 @@ func project(dst []float64, x, direction []float32) {
 }
 
 // Nearest returns for each point of x [n, dim] the index of the closest of y [m, dim] and the distance to it. A point of x is never matched with the
-// row of y that skip gives for it (−1: none); leave-one-out distances of a set skip the row itself. nil skips nothing.
+// row of y that skip gives for it (−1: none); leave-one-out distances of a set skip the row itself. nil skips nothing. A point that is not finite has no
+// neighbour: index −1, infinitely far.
 func Nearest(x, y []float32, dim int, skip func(i int) int) (index []int, distance []float64) {
 	for i := range len(x) / dim {
 		not := -1
@@ -102,7 +118,7 @@ func Agreement(x []float32, want []int64, y []float32, labels []int64, dim int) 
 	index, _ := Nearest(x, y, dim, nil)
 	hits := 0
 	for i, j := range index {
-		if labels[j] == want[i] {
+		if j >= 0 && labels[j] == want[i] {
 			hits++
 		}
 	}

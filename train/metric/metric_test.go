@@ -90,3 +90,23 @@ func TestMedianAndMeanStd(t *testing.T) {
 		t.Errorf("mean %g, std %g", m, s)
 	}
 }
+
+// Samples that are no numbers, as a diverged model gives, are an error of the distances and a miss of the agreement, never a panic.
+func TestNotFinite(t *testing.T) {
+	good := []float32{1, 2, 3, 4}
+	for _, v := range []float64{math.NaN(), math.Inf(1)} {
+		bad := []float32{1, 2, float32(v), 4}
+		if _, err := metric.W2(good, bad, 2); err == nil {
+			t.Errorf("W2 accepted %g", v)
+		}
+		if _, err := metric.SlicedW2(bad, good, 2, 3, noise.New(1, noise.Projection)); err == nil {
+			t.Errorf("sliced W2 accepted %g", v)
+		}
+		if a := metric.Agreement(bad, []int64{0, 0}, good, []int64{0, 0}, 2); a != 0.5 {
+			t.Errorf("agreement with %g is %g, want 0.5", v, a)
+		}
+	}
+	if _, err := metric.W2(good, good, 0); err == nil {
+		t.Error("W2 in no dimensions")
+	}
+}
