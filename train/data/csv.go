@@ -71,7 +71,11 @@ func ReadCSV(b []byte, o Options) (*Set, error) {
 			}
 		}
 		if label >= 0 {
-			names = append(names, strings.TrimSpace(record[label]))
+			name := strings.TrimSpace(record[label])
+			if name == "" {
+				return nil, fmt.Errorf("line %d, column %q: the label is empty", line, header[label])
+			}
+			names = append(names, name)
 		}
 	}
 	if label >= 0 {
@@ -80,8 +84,23 @@ func ReadCSV(b []byte, o Options) (*Set, error) {
 	return s.check()
 }
 
-// plain is the text of a file, unpacked if it is gzipped.
+// byteOrderMark is what spreadsheets write before UTF-8.
+const byteOrderMark = "\ufeff"
+
+// plain is the text of a file without its byte-order mark, unpacked if it is gzipped.
 func plain(b []byte) (io.Reader, error) {
+	text, err := unpacked(b)
+	if err != nil {
+		return nil, err
+	}
+	in := bufio.NewReader(text)
+	if mark, _ := in.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
+		_, err = in.Discard(len(mark))
+	}
+	return in, err // what cannot be read shows when it is read
+}
+
+func unpacked(b []byte) (io.Reader, error) {
 	if !bytes.HasPrefix(b, []byte{0x1f, 0x8b}) {
 		return bytes.NewReader(b), nil
 	}
@@ -89,7 +108,7 @@ func plain(b []byte) (io.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return bufio.NewReader(io.LimitReader(z, sizeLimit)), nil
+	return io.LimitReader(z, sizeLimit), nil
 }
 
 // ragged puts the csv package's word about a line of the wrong length plainly.

@@ -66,13 +66,15 @@ type Options struct {
 
 // Load reads a source: the path of a .csv, .csv.gz or .npy file, "digits", or the name of a shape with options, as in moons:noise=0.05,n=10000.
 func Load(source string, o Options) (*Set, error) {
-	name, args, _ := strings.Cut(source, ":")
+	name, args, optioned := strings.Cut(source, ":")
 	if g, ok := shapes[name]; ok {
 		return g.load(name, args, o.Seed)
 	}
 	switch {
 	case source == "digits":
 		return Digits()
+	case name == "digits" && optioned:
+		return nil, fmt.Errorf("data: digits takes no options, got %q", args)
 	case strings.HasSuffix(source, ".npy"):
 		return file(source, func(b []byte) (*Set, error) { return ReadNPY(b) })
 	case strings.HasSuffix(source, ".csv"), strings.HasSuffix(source, ".csv.gz"):

@@ -122,6 +122,9 @@ func TestCSVRefuses(t *testing.T) {
 			t.Errorf("%q: %v, %v; want %q", text, s, err, want)
 		}
 	}
+	if _, err := data.ReadCSV([]byte("a,k\n1,x\n2, \n"), data.Options{Label: "k"}); err == nil || !strings.Contains(err.Error(), `line 3, column "k": the label is empty`) {
+		t.Errorf("a row without its label: %v", err)
+	}
 	s, err := data.ReadCSV([]byte("a,b,c\n1,2,3\n4,5,6\n"), data.Options{Condition: []string{"b"}})
 	if err != nil || !slices.Equal(s.Rows, []float32{1, 3, 4, 6}) || !slices.Equal(s.Vectors, []float32{2, 5}) || !slices.Equal(s.Take([]int{1}).Vectors, []float32{5}) {
 		t.Errorf("condition columns: %+v, %v", s, err)
@@ -143,10 +146,19 @@ func TestLoadRefuses(t *testing.T) {
 	for source, want := range map[string]string{
 		"no/such.csv": "no such file", "none.parquet": "no such file", "mons": `did you mean "moons"`, text: "ends in .csv",
 		"moons:nois=1": `did you mean "noise"`, "moons:noise=x": "not a number", "moons:n=0": "rows", "moons:n=1e30": "rows",
+		"digits:n=5": "takes no options",
 	} {
 		if _, err := data.Load(source, data.Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", source, err, want)
 		}
+	}
+}
+
+// The byte-order mark that spreadsheets put first is no part of the first column's name.
+func TestCSVByteOrderMark(t *testing.T) {
+	s, err := data.ReadCSV([]byte("\ufeffa,b\n1,2\n"), data.Options{Columns: []string{"a"}})
+	if err != nil || !slices.Equal(s.Rows, []float32{1}) {
+		t.Errorf("%+v, %v", s, err)
 	}
 }
 
