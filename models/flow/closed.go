@@ -50,6 +50,7 @@ func NewMixture(s Schedule, dim int, means, sigmas, weights []float64) (*Mixture
 type Moments struct {
 	LogDensity float64   // log p_t(x), nats
 	X1         []float64 // E[x1 | x_t = x], [dim]
+	Score      []float64 // ∇ log p_t(x) = −E[x0 | x_t = x]/β, [dim]
 	TraceX1    float64   // tr Cov[x1 | x_t = x]
 }
 
@@ -72,14 +73,14 @@ func (m *Mixture) At(x []float64, t float64) Moments {
 	for _, l := range logs {
 		total += math.Exp(l - top)
 	}
-	out := Moments{LogDensity: top + math.Log(total), X1: make([]float64, m.dim)}
+	out := Moments{LogDensity: top + math.Log(total), X1: make([]float64, m.dim), Score: make([]float64, m.dim)}
 	second := 0.0
 	for k := range logs {
 		p := math.Exp(logs[k]-top) / total
 		if p == 0 {
 			continue
 		}
-		square, variance := m.component(k, x, c, p, out.X1)
+		square, variance := m.component(k, x, c, p, out)
 		second += p * (square + variance*float64(m.dim))
 	}
 	out.TraceX1 = second
@@ -90,34 +91,34 @@ func (m *Mixture) At(x []float64, t float64) Moments {
 	return out
 }
 
-// component adds p times component k's mean of x1 to mean and returns that mean's squared norm and the variance a dimension.
-func (m *Mixture) component(k int, x []float64, c Coeffs, p float64, mean []float64) (square, variance float64) {
+// component adds p times component k's mean of x1 and score to sum and returns that mean's squared norm and the variance a dimension.
+func (m *Mixture) component(k int, x []float64, c Coeffs, p float64, sum Moments) (square, variance float64) {
 	s2 := m.sigmas[k] * m.sigmas[k]
 	v := c.Alpha*c.Alpha*s2 + c.Beta*c.Beta
-	for i := range mean {
+	for i := range sum.X1 {
 		mk := m.means[k*m.dim+i]
-		e := mk + c.Alpha*s2/v*(x[i]-c.Alpha*mk)
-		mean[i] += p * e
+		score := (c.Alpha*mk - x[i]) / v
+		e := mk - c.Alpha*s2*score
+		sum.X1[i] += p * e
+		sum.Score[i] += p * score
 		square += e * e
 	}
 	return square, s2 * c.Beta * c.Beta / v
 }
 
-// Velocity writes the marginal velocity field u_t(x) = E[α̇ x1 + β̇ x0 | x_t = x].
-func (m *Mixture) Velocity(dst, x []float64, t float64) { m.quantity(dst, x, t, Velocity) }
-
-// Score writes ∇ log p_t(x).
-func (m *Mixture) Score(dst, x []float64, t float64) { m.quantity(dst, x, t, Score) }
-
-func (m *Mixture) quantity(dst, x []float64, t float64, q Quantity) {
-	a, b := m.schedule.At(t).Convert(X1, q)
-	for i, x1 := range m.At(x, t).X1 {
-		dst[i] = a*x[i] + b*x1
+// Velocity writes the marginal velocity field u_t(x) = E[α̇ x1 + β̇ x0 | x_t = x], at every point and time where At is defined.
+func (m *Mixture) Velocity(dst, x []float64, t float64) {
+	c, at := m.schedule.At(t), m.At(x, t)
+	for i := range dst {
+		dst[i] = c.DAlpha*at.X1[i] - c.DBeta*c.Beta*at.Score[i]
 	}
 }
 
+// Score writes ∇ log p_t(x), at every point and time where At is defined.
+func (m *Mixture) Score(dst, x []float64, t float64) { copy(dst, m.At(x, t).Score) }
+
 // VelocityVariance is tr Var[u_{t,y}(x) | x_t = x] of the conditional velocities over the posterior of the data y, the term by which the conditional
-// loss exceeds the marginal one.
+// loss exceeds the marginal one. It needs β_t > 0.
 func (m *Mixture) VelocityVariance(x []float64, t float64) float64 {
 	_, b := m.schedule.At(t).Convert(X1, Velocity)
 	return b * b * m.At(x, t).TraceX1

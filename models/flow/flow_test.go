@@ -149,13 +149,17 @@ func TestMixtureField(t *testing.T) {
 func TestGaussianToGaussian(t *testing.T) {
 	for name, s := range schedules(t) {
 		m, _ := flow.NewMixture(s, 1, []float64{2}, []float64{0.5}, nil)
-		for _, at := range []float64{0.1, 0.5, 0.9} {
+		for _, at := range []float64{0, 0.1, 0.5, 0.9, s.Defects().TimeMax} {
 			c, x, u := s.At(at), []float64{0.7}, make([]float64, 1)
 			m.Velocity(u, x, at)
 			v := c.Alpha*c.Alpha*0.25 + c.Beta*c.Beta
 			want := c.DAlpha*2 + (c.Alpha*c.DAlpha*0.25+c.Beta*c.DBeta)/v*(x[0]-c.Alpha*2)
-			if math.Abs(u[0]-want) > 1e-10 {
+			if !(math.Abs(u[0]-want) < 1e-10) { // NaN fails too
 				t.Errorf("%s at %g: %g, want %g", name, at, u[0], want)
+			}
+			m.Score(u, x, at)
+			if want := (c.Alpha*2 - x[0]) / v; !(math.Abs(u[0]-want) < 1e-10) {
+				t.Errorf("%s at %g: score %g, want %g", name, at, u[0], want)
 			}
 		}
 	}
@@ -218,6 +222,10 @@ func TestNormaliser(t *testing.T) {
 			}
 		}
 	}
+	tiny, err := flow.FitNormaliser("column", []float32{0, 1, math.SmallestNonzeroFloat32, 2, 0, 3, 0, 4}, 2) // deviation below float32
+	if err != nil || tiny.Scale[0] <= 0 {
+		t.Errorf("scale of a column that hardly varies: %v, %v", tiny.Scale, err)
+	}
 	n, _ := flow.FitNormaliser("column", rows, 3)
 	wild := []float32{0, 77, 0}
 	n.Decode(wild, wild, 3)
@@ -261,7 +269,7 @@ func TestSpecRoundTrip(t *testing.T) {
 func TestParseSpecRefuses(t *testing.T) {
 	for key, bad := range map[string]string{
 		"kind": "classifier", "format": "2", "dims": "0", "schedule": "linaer", "prediction": "v", "time.max": "1.5", "time.phase": "NaN", "columns": `["a"]`,
-		"normaliser.mean": "0 x 0", "normaliser.scale": "1 0 1", "normaliser.constant": "0 1", "condition.kind": "image", "condition.classes": "-1", "condition.names": "[",
+		"normaliser.mean": "0 x 0", "normaliser.scale": "1 0 1", "normaliser.constant": "0 1", "normaliser.kind": "row", "condition.kind": "image", "condition.classes": "-1", "condition.names": "[",
 	} {
 		m := spec(t).Metadata()
 		m[flow.Prefix+key] = bad

@@ -8,15 +8,18 @@ import (
 // Unknown is the error for a name that is none of the known ones; it proposes the nearest and lists all.
 func Unknown(what, name string, known []string) error {
 	if near := Nearest(name, known); near != "" {
-		return fmt.Errorf("unknown %s %q; did you mean %q? (known: %s)", what, name, near, strings.Join(known, ", "))
+		return fmt.Errorf("unknown %s %.60q; did you mean %q? (known: %s)", what, name, near, strings.Join(known, ", "))
 	}
-	return fmt.Errorf("unknown %s %q (known: %s)", what, name, strings.Join(known, ", "))
+	return fmt.Errorf("unknown %s %.60q (known: %s)", what, name, strings.Join(known, ", "))
 }
 
 // Nearest is the known name with the fewest edits from name, "" if more than half of the letters differ.
 func Nearest(name string, known []string) string {
 	best, least := "", len(name)/2+1
 	for _, k := range known {
+		if max(len(name)-len(k), len(k)-len(name)) >= least {
+			continue // the lengths alone are too many edits; a name from a file may be huge
+		}
 		if d := edits(strings.ToLower(name), strings.ToLower(k)); d < least {
 			best, least = k, d
 		}

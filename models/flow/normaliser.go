@@ -3,6 +3,7 @@ package flow
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Normaliser takes data to model space, (x − Mean)/Scale, and back. Mean and Scale hold one number for each column, or one for all ("global").
@@ -68,11 +69,11 @@ func meanScale(v []float32, stride int) (mean, scale float32) {
 		d := float64(v[i]) - m
 		square += d * d
 	}
-	s := math.Sqrt(square / float64(count))
-	if s == 0 {
-		s = 1
+	scale = float32(math.Sqrt(square / float64(count)))
+	if scale == 0 { // a deviation below the least float32, too
+		scale = 1
 	}
-	return float32(m), float32(s)
+	return float32(m), scale
 }
 
 // Encode writes rows of data units [N, D] as model space; dst may be rows.
@@ -111,6 +112,9 @@ func (n Normaliser) LogJacobian(dim int) float64 {
 
 // check refuses a normaliser that does not fit rows of dim columns.
 func (n Normaliser) check(dim int) error {
+	if !slices.Contains(NormaliserKinds, n.Kind) {
+		return fmt.Errorf("flow: %w", Unknown("normaliser", n.Kind, NormaliserKinds))
+	}
 	if len(n.Mean) != len(n.Scale) || len(n.Mean) != 1 && len(n.Mean) != dim || n.Constant != nil && len(n.Constant) != dim {
 		return fmt.Errorf("flow: normaliser with %d means, %d scales and %d constants for %d columns", len(n.Mean), len(n.Scale), len(n.Constant), dim)
 	}
