@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"fmtool/models"
+	"fmtool/models/flow"
 	"fmtool/train"
 	"fmtool/train/checkpoint"
 	"fmtool/train/data"
@@ -112,7 +113,18 @@ func TestRunLeavesWhatItPromises(t *testing.T) {
 	}
 }
 
-// The data decide the model: labels make it conditional, images get one mean and scale, columns one each.
+// scales counts the different scales of the columns that vary.
+func scales(n flow.Normaliser) int {
+	seen := map[float32]bool{}
+	for i, s := range n.Scale {
+		if len(n.Scale) == 1 || !n.Constant[i] {
+			seen[s] = true
+		}
+	}
+	return len(seen)
+}
+
+// The data decide the model: labels make it conditional, images get one mean and scale, columns one each; constant columns are 0.
 func TestModelFollowsData(t *testing.T) {
 	for _, c := range []struct {
 		source        string
@@ -126,15 +138,22 @@ func TestModelFollowsData(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if m.Spec.Condition.Classes != c.classes || len(m.Spec.Normaliser.Scale) != c.scales {
-			t.Errorf("%s: %d classes, %d scales", c.source, m.Spec.Condition.Classes, len(m.Spec.Normaliser.Scale))
+		if m.Spec.Condition.Classes != c.classes || scales(m.Spec.Normaliser) != c.scales {
+			t.Errorf("%s: %d classes, scales %v", c.source, m.Spec.Condition.Classes, m.Spec.Normaliser.Scale)
 		}
-		mean, square := 0.0, 0.0
-		for _, v := range rows.Rows {
+		mean, square, n := 0.0, 0.0, 0.0
+		for i, v := range rows.Rows {
+			if m.Spec.Normaliser.Constant[i%rows.Dim()] {
+				if v != 0 {
+					t.Fatalf("%s: a constant column is %g in model space", c.source, v)
+				}
+				continue
+			}
+			n++
 			mean += float64(v)
 			square += float64(v) * float64(v)
 		}
-		if n := float64(len(rows.Rows)); math.Abs(mean/n) > 1e-3 || math.Abs(square/n-1) > 1e-3 || held.Len() == 0 {
+		if math.Abs(mean/n) > 1e-3 || math.Abs(square/n-1) > 1e-3 || held.Len() == 0 {
 			t.Errorf("%s: model space has mean %g and mean square %g; %d rows held out", c.source, mean/n, square/n, held.Len())
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fmtool/models"
+	"fmtool/models/flow"
 	"fmtool/train"
 	"fmtool/train/data"
 	"fmtool/train/optim"
@@ -106,7 +107,19 @@ func options(c train.Config) data.Options {
 
 func (f *trainFlags) train(ctx context.Context, c train.Config, set *data.Set, dir string, talk io.Writer) error {
 	fmt.Fprintf(talk, "%d rows of %d numbers from %s; run folder %s\n", set.Len(), set.Dim(), c.Data, dir)
+	if n := countTrue(flow.ConstantColumns(set.Rows, set.Dim())); n > 0 {
+		fmt.Fprintf(talk, "%d of %d columns are constant: samples get their value exactly\n", n, set.Dim())
+	}
 	return train.Run(ctx, c, set, dir, train.Options{Progress: progressTo(talk)})
+}
+
+func countTrue(list []bool) (n int) {
+	for _, is := range list {
+		if is {
+			n++
+		}
+	}
+	return n
 }
 
 // report says what to do next.

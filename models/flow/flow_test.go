@@ -226,6 +226,13 @@ func TestNormaliser(t *testing.T) {
 	if err != nil || tiny.Scale[0] <= 0 {
 		t.Errorf("scale of a column that hardly varies: %v, %v", tiny.Scale, err)
 	}
+	for _, kind := range flow.NormaliserKinds {
+		n, _ := flow.FitNormaliser(kind, rows, 3)
+		wild := []float32{3, 77, -2}
+		if n.Decode(wild, wild, 3); wild[1] != 5 {
+			t.Errorf("%s: a constant column came back as %g", kind, wild[1])
+		}
+	}
 	n, _ := flow.FitNormaliser("column", rows, 3)
 	wild := []float32{0, 77, 0}
 	n.Decode(wild, wild, 3)

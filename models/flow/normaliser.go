@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Normaliser takes data to model space, (x − Mean)/Scale, and back. Mean and Scale hold one number for each column, or one for all ("global").
+// Normaliser takes data to model space, (x − Mean)/Scale, and back. Mean and Scale hold one number for each column, or one for all (global, none) if no column is constant.
 type Normaliser struct {
 	Kind  string    // "column", "global" or "none"
 	Mean  []float32 // [D] or [1]
@@ -26,15 +26,8 @@ func FitNormaliser(kind string, rows []float32, dim int) (Normaliser, error) {
 	if err := checkFinite("data", rows); err != nil {
 		return Normaliser{}, err
 	}
-	constant, varies := make([]bool, dim), false
-	for j := range dim {
-		constant[j] = true
-		for i := j; i < len(rows) && constant[j]; i += dim {
-			constant[j] = rows[i] == rows[j]
-		}
-		varies = varies || !constant[j]
-	}
-	if !varies {
+	constant := ConstantColumns(rows, dim)
+	if !slices.Contains(constant, false) {
 		return Normaliser{}, fmt.Errorf("flow: every column of the data is constant: there is nothing to learn")
 	}
 	n := Normaliser{Kind: kind, Constant: constant}
@@ -48,14 +41,52 @@ func FitNormaliser(kind string, rows []float32, dim int) (Normaliser, error) {
 			n.Mean, n.Scale = append(n.Mean, m), append(n.Scale, s)
 		}
 	case "global":
-		m, s := meanScale(rows, 1)
+		m, s := meanScale(varying(rows, constant), 1)
 		n.Mean, n.Scale = []float32{m}, []float32{s}
 	case "none":
 		n.Mean, n.Scale = []float32{0}, []float32{1}
 	default:
 		return Normaliser{}, Unknown("normaliser", kind, NormaliserKinds)
 	}
+	n.separate(rows, dim)
 	return n, nil
+}
+
+// ConstantColumns marks the columns of rows [N, dim] whose values are all the same.
+func ConstantColumns(rows []float32, dim int) []bool {
+	constant := make([]bool, dim)
+	for j := range constant {
+		constant[j] = true
+		for i := j; i < len(rows) && constant[j]; i += dim {
+			constant[j] = rows[i] == rows[j]
+		}
+	}
+	return constant
+}
+
+// varying are the numbers of the columns that are not constant.
+func varying(rows []float32, constant []bool) []float32 {
+	var out []float32
+	for i, v := range rows {
+		if !constant[i%len(constant)] {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// separate gives constant columns a mean and a scale of their own where all columns shared one.
+func (n *Normaliser) separate(rows []float32, dim int) {
+	if len(n.Mean) != 1 || dim == 1 || !slices.Contains(n.Constant, true) {
+		return
+	}
+	m, s := n.Mean[0], n.Scale[0]
+	n.Mean, n.Scale = make([]float32, dim), make([]float32, dim)
+	for j := range dim {
+		if n.Mean[j], n.Scale[j] = m, s; n.Constant[j] {
+			n.Mean[j], n.Scale[j] = rows[j], 1
+		}
+	}
 }
 
 func meanScale(v []float32, stride int) (mean, scale float32) {
