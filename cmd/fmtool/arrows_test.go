@@ -21,6 +21,7 @@ var row = map[string]int{
 	"testdata":   -1, // the embedded digits
 	// test helpers, imported from tests only
 	"models/onnx/onnxtest": 4, "runtime/ort/orttest": 4,
+	"runtime/native/kernel/gen": 0, // writes assembly, imports nothing
 }
 
 // Data walks one way: imports point to lower rows of the map, onnxruntime is chosen in cmd alone, and onnx-go with its dependencies stays in tests.

@@ -4,7 +4,7 @@ package kernel
 
 import "golang.org/x/sys/cpu"
 
-//go:generate go run gen/main.go
+//go:generate go run ./gen
 
 // HasFMA reports that the assembly is in use: AVX2 and FMA on amd64, and no build tag purego.
 var HasFMA = cpu.X86.HasAVX2 && cpu.X86.HasFMA

@@ -5,5 +5,5 @@
 // in part. A vector function handles len(dst) elements; its inputs must be at least as long. NaN propagates.
 //
 // Each function has a portable form, plain Go and gonum's blas32. On amd64 with AVX2 and FMA (HasFMA) assembly takes its place, written by
-// gen/main.go (go generate); the build tag purego forces the portable form. Both pass the same tests against float64.
+// gen (go generate); the build tag purego forces the portable form. Both pass the same tests against float64.
 package kernel
