@@ -10,7 +10,7 @@ ORT_OLD := 1.24.4
 
 export ORT_DISABLE_TELEMETRY = 1
 
-.PHONY: demo test vet go-test purego-test no-cgo python-test test-matrix show lint fmt module-path clean ort ort-old ort-new FORCE
+.PHONY: demo test vet go-test purego-test no-cgo python-test test-matrix show lint fmt module-path clean ort ort-old ort-new bench bench-peers bench-peers-debian bench-record FORCE
 
 demo: $(FMTOOL) ort ## train on real data, export, verify, sample through onnxruntime, draw
 	rm -rf demo && mkdir demo
@@ -74,6 +74,24 @@ ort-new: $(FMTOOL)
 
 python-test: $(VENV)/ready $(FMTOOL) ort
 	FMTOOL=$(abspath $(FMTOOL)) $(PY) -m pytest -q -p no:cacheprovider export/python
+
+PEERS     ?= .venv-peers
+PEERS_OLD ?= .venv-torch1.13
+BENCH     ?=
+
+bench: $(FMTOOL) ort ## ours beside the peers that are installed, minutes: bench.json and bench.md; BENCH='-run step' for a part
+	go run ./cmd/bench -python $(PEERS)/bin/python -old-python $(PEERS_OLD)/python $(BENCH)
+
+bench-record: ## make the last make bench the record, and write it into the README
+	cp bench.json testdata/bench.json
+	go run ./cmd/bench -readme
+
+bench-peers: ## PyTorch, onnxruntime and NumPy from PyPI, 6 GB
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r testdata/peers/requirements.txt
+
+bench-peers-debian: ## Debian 12's PyTorch 1.13, without root
+	testdata/peers/debian_torch.sh $(PEERS_OLD)
 
 lint:
 	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0 run
