@@ -1,6 +1,8 @@
 package train
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"fmtool/models"
@@ -42,5 +44,36 @@ func BenchmarkStep(b *testing.B) {
 			}
 		})
 		t.close()
+	}
+}
+
+// BenchmarkCompute takes the computation of a training step of batch 256 alone, without drawing, for two-dimensional samples.
+func BenchmarkCompute(b *testing.B) {
+	set, err := data.Load("moons", data.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, threads := range []int{1, 2} {
+		for _, width := range []int{64, 256, 512} {
+			config := Default()
+			config.Model = Network{&models.MLP{Width: width, Depth: 3}}
+			config.Threads = threads
+			t, err := newTrainer(config, set, b.TempDir(), Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Run(fmt.Sprintf("H%d/threads%d", width, threads), func(b *testing.B) {
+				in := append(slices.Clone(t.feed.take(0)), t.in[len(t.in)-2:]...)
+				t.feed.settle()
+				for b.Loop() {
+					if err := t.plan.Run(b.Context(), in, t.out); err != nil {
+						b.Fatal(err)
+					}
+				}
+				flops := 6. * 256 * float64(width*(2+32+2)+2*width*width)
+				b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			})
+			t.close()
+		}
 	}
 }

@@ -7,15 +7,22 @@ import (
 
 	"fmtool/models/graph"
 	"fmtool/models/tensor"
+	"fmtool/runtime/native/kernel"
 )
 
-// instance is a graph bound to the shapes of its inputs: where the numbers go in, the calls to make, where they come out.
+// instance is a graph bound to the shapes of its inputs: where the numbers go in, the steps to take, where they come out.
 type instance struct {
 	dynamic bool // shapes depend on numbers: to be interpreted
+	pool    *pool
 	in, out []tensor.Tensor
-	runs    []func() error
-	names   []string           // of the runs, for errors
+	steps   []step
 	commits [][2]tensor.Tensor // parameter, its next value
+}
+
+// step is work whose parts may run side by side, each on any worker: jobs that do not depend on each other, or blocks of rows of one stage.
+type step struct {
+	parts int
+	run   func(worker, part int) error
 }
 
 func (i *instance) fits(in []tensor.Tensor) bool {
@@ -40,12 +47,12 @@ func (i *instance) run(ctx context.Context, in, out []tensor.Tensor) error {
 		transfer(i.in[k], t)
 	}
 	done := ctx.Done()
-	for k, run := range i.runs {
+	for k := range i.steps {
 		if done != nil && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err := run(); err != nil {
-			return fmt.Errorf("%w (%s)", err, i.names[k])
+		if err := i.pool.do(&i.steps[k]); err != nil {
+			return err
 		}
 	}
 	for k, t := range out {
@@ -72,27 +79,46 @@ type binder struct {
 	g     *graph.Graph
 	fixed map[*graph.Value]tensor.Tensor // numbers that have their place already: parameters, constants, captures
 	next  map[*graph.Value]tensor.Tensor // state outputs → parameters
+	packs map[packKey]*kernel.Packed     // right operands that never change, laid out for products
 	pool  *pool
 
 	known map[*graph.Value]graph.Known
 	place map[*graph.Value]tensor.Tensor
+	alias map[*graph.Value]*graph.Value // views share the place of what they view
+	batch batch
 	jobs  []*job
 }
 
 // job is a node, or a fused group of nodes, with the values it reads once views and transposes are seen through.
 type job struct {
-	node   *graph.Node
-	in     []*graph.Value
-	out    []*graph.Value
-	tA, tB bool   // MatMul: operands are to be read transposed
-	group  *group // fused elementwise operators; node is nil
-	level  int
-	order  int
+	node    *graph.Node
+	in      []*graph.Value
+	out     []*graph.Value
+	product bool     // MatMul of two matrices
+	tA, tB  bool     // its operands are to be read transposed
+	group   *group   // fused elementwise operators; node is nil
+	pack    *packing // the layout of a product's right operand; node is nil
+
+	rows   bool   // computes rows of its results from the same rows of its operands …
+	sliced []bool // … of these; the others are needed whole
+
+	stage, level, order int
+}
+
+// name is for errors.
+func (j *job) name() string {
+	switch {
+	case j.group != nil:
+		return j.group.name()
+	case j.pack != nil:
+		return "layout of " + j.in[0].Name
+	}
+	return j.node.Name
 }
 
 // bind infers all shapes, schedules, places and prepares.
 func (b *binder) bind(shapes [][]int, a *arena) (*instance, error) {
-	b.known, b.place = map[*graph.Value]graph.Known{}, map[*graph.Value]tensor.Tensor{}
+	b.known, b.place, b.alias = map[*graph.Value]graph.Known{}, map[*graph.Value]tensor.Tensor{}, map[*graph.Value]*graph.Value{}
 	for v, t := range b.fixed {
 		b.place[v] = t
 		b.known[v] = graph.Known{Type: graph.TypeOf(t)}
@@ -108,19 +134,23 @@ func (b *binder) bind(shapes [][]int, a *arena) (*instance, error) {
 		return &instance{dynamic: true}, err
 	}
 	b.seeThrough()
+	b.dropViews()
+	b.findBatch()
+	b.findRows()
+	b.layOut()
 	b.fuse()
 	m := newMemory(b)
 	m.plan(a)
-	i := &instance{}
+	i := &instance{pool: b.pool}
 	for _, v := range b.g.Inputs {
 		i.in = append(i.in, b.place[v])
 	}
-	for _, j := range b.jobs {
-		run, name, err := b.prepare(j)
+	for k, list := range m.steps {
+		s, err := b.prepareStep(list, m.stages[k], a)
 		if err != nil {
 			return nil, err
 		}
-		i.runs, i.names = append(i.runs, run), append(i.names, name)
+		i.steps = append(i.steps, s)
 	}
 	for _, o := range b.g.Outputs {
 		i.out = append(i.out, b.place[o.Value])
@@ -159,7 +189,11 @@ func (b *binder) infer() (bool, error) {
 			b.known[v] = out[i]
 		}
 		if !settled {
-			b.jobs = append(b.jobs, &job{node: n, in: slices.Clone(n.In), out: n.Out, order: len(b.jobs)})
+			j := &job{node: n, in: slices.Clone(n.In), out: n.Out, order: len(b.jobs)}
+			if n.Op == "Expand" {
+				j.in = j.in[:1] // its result's shape is known
+			}
+			b.jobs = append(b.jobs, j)
 		}
 	}
 	return true, nil
@@ -182,11 +216,112 @@ func integers(k graph.Known) (tensor.Tensor, bool) {
 	return tensor.Of(list, shape...).Convert(k.DType), tensor.Size(shape) == len(list)
 }
 
-// prepare returns the call of a job.
-func (b *binder) prepare(j *job) (func() error, string, error) {
-	if j.group != nil {
-		run, err := b.prepareGroup(j.group)
-		return run, j.group.name(), err
+// shape is the exact shape of a value.
+func (b *binder) shape(v *graph.Value) []int {
+	s, _ := b.known[v].Shape.Ints()
+	return s
+}
+
+// size is the number of elements of a value.
+func (b *binder) size(v *graph.Value) int { return tensor.Size(b.shape(v)) }
+
+var views = map[string]bool{"Identity": true, "Reshape": true, "Flatten": true, "Squeeze": true, "Unsqueeze": true}
+
+// dropViews removes jobs that only rename numbers.
+func (b *binder) dropViews() {
+	b.jobs = slices.DeleteFunc(b.jobs, func(j *job) bool {
+		if !views[j.node.Op] || b.next[j.out[0]].DType() != tensor.Invalid {
+			return false
+		}
+		b.alias[j.out[0]] = j.in[0]
+		return true
+	})
+}
+
+// root is the value whose place v shares.
+func (b *binder) root(v *graph.Value) *graph.Value {
+	for b.alias[v] != nil {
+		v = b.alias[v]
+	}
+	return v
+}
+
+// producers maps each computed value to the job that makes it.
+func (b *binder) producers() map[*graph.Value]*job {
+	p := map[*graph.Value]*job{}
+	for _, j := range b.jobs {
+		for _, v := range j.out {
+			p[v] = j
+		}
+	}
+	return p
+}
+
+// prepareStep makes one step of jobs, of a stage of rows if st is given.
+func (b *binder) prepareStep(jobs []*job, st *stage, a *arena) (step, error) {
+	if st != nil {
+		return b.prepareStage(jobs, st, a)
+	}
+	var tasks []task
+	total := 0
+	for _, j := range jobs {
+		t, err := b.prepareWhole(j)
+		if err != nil {
+			return step{}, err
+		}
+		tasks, total = append(tasks, t), total+t.cost
+	}
+	if b.pool.n == 1 || total < worthSharing {
+		return step{1, func(worker, _ int) error {
+			for k := range tasks {
+				for part := range tasks[k].parts {
+					if err := tasks[k].run(worker, part); err != nil {
+						return fmt.Errorf("%w (%s)", err, jobs[k].name())
+					}
+				}
+			}
+			return nil
+		}}, nil
+	}
+	slices.SortStableFunc(tasks, func(x, y task) int { return y.cost/y.parts - x.cost/x.parts }) // the long ones first
+	var of [][2]int                                                                              // task and its part, by part of the step
+	for k := range tasks {
+		for part := range tasks[k].parts {
+			of = append(of, [2]int{k, part})
+		}
+	}
+	return step{len(of), func(worker, part int) error {
+		at := of[part]
+		return tasks[at[0]].run(worker, at[1])
+	}}, nil
+}
+
+// task is a prepared job, in parts that may run side by side, with a guess of what it costs in nanoseconds.
+type task struct {
+	parts, cost int
+	run         func(worker, part int) error
+}
+
+// worthSharing is the cost from which work is handed to other goroutines, and about what a part of it should cost.
+const worthSharing = 10_000
+
+// cut is the number of parts for work of a cost.
+func (p *pool) cut(cost int) int {
+	if p.n == 1 {
+		return 1
+	}
+	return max(1, min(4*p.n, cost/worthSharing))
+}
+
+// prepareWhole prepares a job that runs on whole tensors.
+func (b *binder) prepareWhole(j *job) (task, error) {
+	switch {
+	case j.group != nil:
+		return b.prepareGroup(j.group)
+	case j.pack != nil:
+		return b.preparePack(j), nil
+	case j.product:
+		return b.prepareProduct(j)
 	}
 	c := &call{node: j.node}
 	for _, v := range j.in {
@@ -195,19 +330,26 @@ func (b *binder) prepare(j *job) (func() error, string, error) {
 	for _, v := range j.out {
 		c.out = append(c.out, b.place[v])
 	}
-	if b.isProduct(j) {
-		run, err := b.prepareProduct(c, j)
-		return run, j.node.Name, err
+	run, err := prepareNode(c)
+	cost := 0
+	for _, v := range append(slices.Clone(j.in), j.out...) {
+		if v != nil {
+			cost += b.size(v)
+		}
 	}
-	p := kernels[j.node.Op]
+	return task{1, cost, func(int, int) error { return run() }}, err
+}
+
+func prepareNode(c *call) (func() error, error) {
+	p := kernels[c.node.Op]
 	if p == nil {
-		return nil, "", fmt.Errorf("native: no kernel for %s (%s)", j.node.Op, j.node.Name)
+		return nil, fmt.Errorf("native: no kernel for %s (%s)", c.node.Op, c.node.Name)
 	}
 	run, err := p(c)
 	if err != nil {
-		err = fmt.Errorf("%w (%s)", err, j.node.Name)
+		err = fmt.Errorf("%w (%s)", err, c.node.Name)
 	}
-	return run, j.node.Name, err
+	return run, err
 }
 
 // evaluate runs one node on tensors made for it.
@@ -233,15 +375,11 @@ func evaluate(n *graph.Node, value func(*graph.Value) tensor.Tensor) ([]tensor.T
 		}
 		c.out = append(c.out, tensor.New(k.DType, shape...))
 	}
-	p := kernels[n.Op]
-	if p == nil {
-		return nil, fmt.Errorf("native: no kernel for %s (%s)", n.Op, n.Name)
-	}
-	run, err := p(c)
-	if err == nil {
-		err = run()
-	}
+	run, err := prepareNode(c)
 	if err != nil {
+		return nil, err
+	}
+	if err := run(); err != nil {
 		return nil, fmt.Errorf("%w (%s)", err, n.Name)
 	}
 	return c.out, nil

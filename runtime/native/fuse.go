@@ -10,14 +10,9 @@ import (
 
 // seeThrough lets matrix products read transposed operands in place and drops the transposes, and whatever else, that nobody needs any more.
 func (b *binder) seeThrough() {
-	producer := map[*graph.Value]*job{}
+	producer := b.producers()
 	for _, j := range b.jobs {
-		for _, v := range j.out {
-			producer[v] = j
-		}
-	}
-	for _, j := range b.jobs {
-		if !b.isProduct(j) {
+		if j.product = b.isProduct(j); !j.product {
 			continue
 		}
 		for i, flag := range []*bool{&j.tA, &j.tB} {
@@ -29,7 +24,7 @@ func (b *binder) seeThrough() {
 	b.dropUnused()
 }
 
-// isProduct reports a MatMul of two matrices that prepareProduct takes: float16 ones go by way of float32 instead.
+// isProduct reports a MatMul of two matrices, for which there is a way of its own: float16 ones go by way of float32 instead.
 func (b *binder) isProduct(j *job) bool {
 	if j.node.Op != "MatMul" {
 		return false
@@ -61,44 +56,59 @@ func (b *binder) dropUnused() {
 	}
 }
 
-// group is a set of elementwise nodes over the same elements that run together, block by block.
+// group is a set of elementwise jobs over the same elements that run together, block by block.
 type group struct {
-	nodes []*graph.Node
-	dtype tensor.DType
-	size  int // elements of the common shape
-	shape []int
-	in    []*graph.Value // read from outside
-	out   []*graph.Value // needed outside
-	b     *binder
+	members []*job
+	dtype   tensor.DType
+	size    int // elements of the common shape
+	shape   []int
+	in      []*graph.Value // read from outside
+	sliced  []bool         // in a stage: which of them by rows
+	out     []*graph.Value // needed outside
+	b       *binder
 }
 
-func (g *group) name() string { return g.nodes[0].Name + "…" + g.nodes[len(g.nodes)-1].Name }
+func (g *group) name() string {
+	return g.members[0].node.Name + "…" + g.members[len(g.members)-1].node.Name
+}
 
-// lastRead is the index of the last node that reads a value of which is holds, −1 if none does.
+// lastRead is the index of the last member that reads a value of which is holds, −1 if none does.
 func (g *group) lastRead(is func(*graph.Value) bool) int {
-	for i := len(g.nodes) - 1; i >= 0; i-- {
-		if slices.ContainsFunc(g.nodes[i].In, is) {
+	for i := len(g.members) - 1; i >= 0; i-- {
+		if slices.ContainsFunc(g.members[i].in, is) {
 			return i
 		}
 	}
 	return -1
 }
 
-// index is that of the node that makes v.
+// index is that of the member that makes v.
 func (g *group) index(v *graph.Value) int {
-	return slices.IndexFunc(g.nodes, func(n *graph.Node) bool { return n.Out[0] == v })
+	return slices.IndexFunc(g.members, func(j *job) bool { return j.out[0] == v })
 }
 
-// fuse schedules the jobs and merges elementwise ones. The level of a job is the longest way to it, where a step between two elementwise jobs over the
+// fuse schedules the jobs and merges elementwise ones.
+//
+// A stage of rows follows the whole jobs that it needs and precedes those that need it, so stages are few: in a training step all of forward and backward
+// pass is one. Within whole jobs, and within rows, the level of a job is the longest way from it to the end, where a step between two elementwise jobs over the
 // same elements costs nothing and any other step costs one. Elementwise jobs of one level over the same elements cannot depend on
-// each other through anything else, so those that are connected may run as one.
+// each other through anything else, so those that are connected may run as one. Levels from the end put a job next to its readers.
 func (b *binder) fuse() {
-	producer := map[*graph.Value]*job{}
+	producer := b.producers()
 	for _, j := range b.jobs {
-		for _, v := range j.out {
-			producer[v] = j
+		j.stage = 0
+		for i, v := range j.in {
+			p := producer[b.root(v)]
+			switch {
+			case p == nil:
+			case p.rows && !(j.rows && j.sliced[i]):
+				j.stage = max(j.stage, p.stage+1)
+			default:
+				j.stage = max(j.stage, p.stage)
+			}
 		}
 	}
+	b.sink(producer)
 	loose := map[*job]bool{} // jobs that may not be fused after all
 	for {
 		groups := b.groups(producer, loose)
@@ -109,53 +119,70 @@ func (b *binder) fuse() {
 	}
 }
 
+// sink moves whole jobs to the stage of their first reader, next to which they may be fused and their results live shortly.
+func (b *binder) sink(producer map[*graph.Value]*job) {
+	first := map[*job]int{}
+	for k := len(b.jobs) - 1; k >= 0; k-- {
+		j := b.jobs[k]
+		if stage, read := first[j]; read && !j.rows {
+			j.stage = max(j.stage, stage)
+		}
+		for _, v := range j.in {
+			if p := producer[b.root(v)]; p != nil {
+				if have, ok := first[p]; !ok || j.stage < have {
+					first[p] = j.stage
+				}
+			}
+		}
+	}
+}
+
 // groups returns for each fusable job the jobs it runs with.
 func (b *binder) groups(producer map[*graph.Value]*job, loose map[*job]bool) map[*job]*[]*job {
 	can := map[*job]bool{}
 	for _, j := range b.jobs {
 		can[j] = !loose[j] && b.fusable(j)
 		j.level = 0
+	}
+	free := func(j, p *job) bool { return can[j] && can[p] && slices.Equal(b.shape(j.out[0]), b.shape(p.out[0])) }
+	of := map[*job]*[]*job{}
+	for k := len(b.jobs) - 1; k >= 0; k-- {
+		j := b.jobs[k]
+		if can[j] {
+			of[j] = &[]*job{j}
+		}
 		for _, v := range j.in {
-			p := producer[v]
-			if p == nil {
-				continue
+			p := producer[b.root(v)]
+			switch {
+			case p == nil || p.stage != j.stage || p.rows != j.rows:
+			case free(j, p):
+				p.level = max(p.level, j.level)
+			default:
+				p.level = max(p.level, j.level+1)
 			}
-			step := 1
-			if can[j] && can[p] && b.sameElements(j, p) {
-				step = 0
-			}
-			j.level = max(j.level, p.level+step)
 		}
 	}
-	of := map[*job]*[]*job{}
 	for _, j := range b.jobs {
-		if !can[j] {
-			continue
-		}
-		of[j] = &[]*job{j}
 		for _, v := range j.in {
-			if p := producer[v]; p != nil && can[p] && p.level == j.level && b.sameElements(j, p) && of[p] != of[j] {
-				merged := of[p]
-				*merged = append(*merged, *of[j]...)
-				for _, k := range *of[j] {
-					of[k] = merged
-				}
+			p := producer[b.root(v)]
+			if p == nil || p.stage != j.stage || p.rows != j.rows || p.level != j.level || !free(j, p) || of[p] == of[j] {
+				continue
+			}
+			merged := of[p]
+			*merged = append(*merged, *of[j]...)
+			for _, k := range *of[j] {
+				of[k] = merged
 			}
 		}
 	}
 	return of
 }
 
-func (b *binder) sameElements(j, p *job) bool {
-	x, y := b.known[j.out[0]].Shape, b.known[p.out[0]].Shape
-	return slices.Equal(x, y)
-}
-
 // demote takes out of fusion the nodes whose truth values would have to leave a group or come from outside: inside, a bool is a float 0 or 1.
 func (b *binder) demote(groups map[*job]*[]*job, producer map[*graph.Value]*job, loose map[*job]bool) bool {
 	outside := map[*graph.Value]bool{}
 	for _, o := range b.g.Outputs {
-		outside[o.Value] = true
+		outside[b.root(o.Value)] = true
 	}
 	changed := false
 	drop := func(j *job) {
@@ -167,7 +194,7 @@ func (b *binder) demote(groups map[*job]*[]*job, producer map[*graph.Value]*job,
 			if v == nil || b.known[v].DType != tensor.Bool {
 				continue
 			}
-			p := producer[v]
+			p := producer[b.root(v)]
 			inside := p != nil && groups[j] != nil && groups[j] == groups[p]
 			if groups[j] != nil && !inside {
 				drop(j)
@@ -183,12 +210,14 @@ func (b *binder) demote(groups map[*job]*[]*job, producer map[*graph.Value]*job,
 	return changed
 }
 
-// schedule orders by level and builds the groups of two nodes and more; a single node stays what it is unless a group serves it better.
+// schedule builds the groups and orders the jobs: by stage, in each the whole jobs first, by level.
 func (b *binder) schedule(of map[*job]*[]*job) {
 	readers := map[*graph.Value][]*job{}
 	for _, j := range b.jobs {
 		for _, v := range j.in {
-			readers[v] = append(readers[v], j)
+			if v != nil {
+				readers[b.root(v)] = append(readers[b.root(v)], j)
+			}
 		}
 	}
 	var jobs []*job
@@ -204,32 +233,45 @@ func (b *binder) schedule(of map[*job]*[]*job) {
 			jobs = append(jobs, b.merge(*members, readers))
 		}
 	}
-	slices.SortStableFunc(jobs, func(x, y *job) int { return cmp.Or(cmp.Compare(x.level, y.level), cmp.Compare(x.order, y.order)) })
+	slices.SortStableFunc(jobs, func(x, y *job) int {
+		return cmp.Or(cmp.Compare(x.stage, y.stage), compareBool(x.rows, y.rows), cmp.Compare(y.level, x.level), cmp.Compare(x.order, y.order))
+	})
 	b.jobs = jobs
+}
+
+func compareBool(x, y bool) int {
+	switch {
+	case x == y:
+		return 0
+	case x:
+		return 1
+	}
+	return -1
 }
 
 func (b *binder) merge(members []*job, readers map[*graph.Value][]*job) *job {
 	slices.SortFunc(members, func(x, y *job) int { return cmp.Compare(x.order, y.order) })
-	g := &group{b: b, dtype: tensor.Float32}
+	g := &group{b: b, dtype: tensor.Float32, members: members, shape: b.shape(members[0].out[0])}
+	g.size = tensor.Size(g.shape)
 	inside := map[*job]bool{}
 	made := map[*graph.Value]bool{}
 	for _, j := range members {
 		inside[j], made[j.out[0]] = true, true
-		g.nodes = append(g.nodes, j.node)
 		if d := b.known[j.out[0]].DType; d.IsFloat() {
 			g.dtype = d
 		}
 	}
-	g.shape, _ = b.known[members[0].out[0]].Shape.Ints()
-	g.size = tensor.Size(g.shape)
 	needed := map[*graph.Value]bool{}
 	for _, o := range b.g.Outputs {
-		needed[o.Value] = true
+		needed[b.root(o.Value)] = true
 	}
 	for _, j := range members {
-		for _, v := range j.in {
-			if v != nil && !made[v] && !slices.Contains(g.in, v) {
+		for i, v := range j.in {
+			if made[b.root(v)] { // also by way of a view
+				j.in[i] = b.root(v)
+			} else if !slices.Contains(g.in, v) {
 				g.in = append(g.in, v)
+				g.sliced = append(g.sliced, j.rows && j.sliced[i])
 			}
 		}
 		v := j.out[0]
@@ -237,11 +279,15 @@ func (b *binder) merge(members []*job, readers map[*graph.Value][]*job) *job {
 			g.out = append(g.out, v)
 		}
 	}
-	return &job{group: g, in: g.in, out: g.out, level: members[0].level, order: members[0].order}
+	first := members[0]
+	return &job{group: g, in: g.in, out: g.out, rows: first.rows, stage: first.stage, level: first.level, order: first.order}
 }
 
 // fusable reports an elementwise node whose operands are, over its elements, whole, one number, a repeated row or a stretched column.
 func (b *binder) fusable(j *job) bool {
+	if j.node == nil {
+		return false
+	}
 	row, ok := vectorOps[j.node.Op]
 	if !ok || len(j.in) != row.arity {
 		return false

@@ -8,6 +8,7 @@ import (
 
 	"fmtool/models/graph"
 	"fmtool/models/tensor"
+	"fmtool/runtime/native/kernel"
 )
 
 // Options say how a graph is compiled. The zero value computes in the types of the graph on one thread.
@@ -30,6 +31,7 @@ type Plan struct {
 	next    map[*graph.Value]tensor.Tensor // state outputs and the parameters they go to
 	cached  []*instance                    // most recently used first
 	arena   arena
+	packs   map[packKey]*kernel.Packed
 	pool    *pool
 	dynamic bool
 	closed  bool
@@ -49,7 +51,8 @@ func Compile(g *graph.Graph, o Options) (*Plan, error) {
 			return nil, err
 		}
 	}
-	p := &Plan{g: g, o: o, params: map[string]tensor.Tensor{}, fixed: map[*graph.Value]tensor.Tensor{}, next: map[*graph.Value]tensor.Tensor{}}
+	p := &Plan{g: g, o: o, params: map[string]tensor.Tensor{}, fixed: map[*graph.Value]tensor.Tensor{}, next: map[*graph.Value]tensor.Tensor{},
+		packs: map[packKey]*kernel.Packed{}}
 	for _, v := range g.Params {
 		t := v.Data.Clone()
 		p.params[v.Name], p.fixed[v] = t, t
@@ -234,7 +237,7 @@ func (p *Plan) instance(shapes [][]int) (*instance, error) {
 	if p.dynamic { // found once, true for ever: no use in trying again
 		return &instance{dynamic: true}, nil
 	}
-	b := binder{g: p.g, fixed: p.fixed, next: p.next, pool: p.pool}
+	b := binder{g: p.g, fixed: p.fixed, next: p.next, packs: p.packs, pool: p.pool}
 	i, err := b.bind(shapes, &p.arena)
 	if err != nil {
 		return nil, err
@@ -271,6 +274,7 @@ func (p *Plan) WriteParam(name string, t tensor.Tensor) error {
 	}
 	tensor.Convert(have, t)
 	p.cached = nil // instances may hold it laid out for products
+	clear(p.packs)
 	return nil
 }
 

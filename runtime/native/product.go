@@ -1,16 +1,90 @@
 package native
 
 import (
+	"fmtool/models/graph"
 	"fmtool/models/tensor"
 	"fmtool/runtime/native/kernel"
 )
 
-// rowStep keeps the cut between two goroutines of a product on a whole number of micro-kernel rows and of cache lines.
+// rowStep keeps the cut between two parts of a product on a whole number of micro-kernel rows and of cache lines.
 const rowStep = 3 * kernel.Columns
 
-// prepareProduct is a product of two matrices, either of which may be read transposed; rows of the result, or columns if they are few, are
-// cut among goroutines.
-func (b *binder) prepareProduct(c *call, j *job) (func() error, error) {
+// packKey names a right operand that never changes: the memory it lies in, and whether it is read transposed.
+type packKey struct {
+	at   *float32
+	rows int // of the result of op, for two views of one memory
+	tB   bool
+}
+
+// packing is the layout of op(B) [k, n] for products.
+type packing struct {
+	tB   bool
+	k, n int
+}
+
+// isFloat32Product reports a product whose operands the assembly takes.
+func (b *binder) isFloat32Product(j *job) bool {
+	return j.product && b.known[j.in[0]].DType == tensor.Float32 && kernel.HasFMA
+}
+
+// changes reports a value that a run may find with other numbers than the last: anything but constants, and parameters that are no state.
+func (b *binder) changes(v *graph.Value) bool {
+	t, ok := b.fixed[b.root(v)]
+	if !ok || t.Len() == 0 {
+		return true
+	}
+	for _, param := range b.next {
+		if sameMemory(t, param) {
+			return true
+		}
+	}
+	return false
+}
+
+// layOut gives products of rows a right operand that is laid out once a run, before the rows, if it changes between runs.
+func (b *binder) layOut() {
+	type key struct {
+		v  *graph.Value
+		tB bool
+	}
+	made := map[key]*graph.Value{}
+	var jobs []*job
+	for _, j := range b.jobs {
+		if j.rows && b.isFloat32Product(j) && b.changes(j.in[1]) {
+			k := key{j.in[1], j.tB}
+			if made[k] == nil {
+				p := &packing{tB: j.tB, k: b.shape(j.in[1])[0], n: b.shape(j.in[1])[1]}
+				if j.tB {
+					p.k, p.n = p.n, p.k
+				}
+				v := &graph.Value{Name: j.in[1].Name + " laid out", Type: graph.Type{DType: tensor.Float32, Shape: graph.ShapeOf(kernel.PackedSize(p.n, p.k))}}
+				b.known[v] = graph.Known{Type: v.Type}
+				made[k] = v
+				jobs = append(jobs, &job{pack: p, in: []*graph.Value{j.in[1]}, out: []*graph.Value{v}, order: j.order})
+			}
+			j.in[1] = made[k]
+		}
+		jobs = append(jobs, j)
+	}
+	b.jobs = jobs
+}
+
+// preparePack lays out a matrix, by panels of columns.
+func (b *binder) preparePack(j *job) task {
+	src, dst := b.place[j.in[0]].Float32(), b.place[j.out[0]].Float32()
+	ldb := b.shape(j.in[0])[1]
+	p := kernel.PackedIn(dst, j.pack.n, j.pack.k)
+	cost := len(dst) / 4
+	parts := b.pool.cut(cost)
+	return task{parts, cost, func(_, part int) error {
+		p.Fill(j.pack.tB, src, ldb, cutAt(j.pack.n, part, parts), cutAt(j.pack.n, part+1, parts))
+		return nil
+	}}
+}
+
+// prepareProduct is a product of two matrices as wholes, either of which may be read transposed, cut into rectangles of the result.
+func (b *binder) prepareProduct(j *job) (task, error) {
+	c := &call{node: j.node, in: []tensor.Tensor{b.place[j.in[0]], b.place[j.in[1]]}, out: []tensor.Tensor{b.place[j.out[0]]}}
 	rows, cols := c.out[0].Dim(0), c.out[0].Dim(1)
 	inner := c.in[0].Dim(1)
 	if j.tA {
@@ -18,12 +92,15 @@ func (b *binder) prepareProduct(c *call, j *job) (func() error, error) {
 	}
 	if c.in[0].DType() != tensor.Float32 {
 		mul, err := product(c, matrix{j.tA, j.tB, rows, cols, inner})
-		return func() error { mul(0, 0, 0, false); return nil }, err
+		return task{1, rows * cols * inner, func(int, int) error { mul(0, 0, 0, false); return nil }}, err
 	}
 	x, y, out := c.in[0].Float32(), c.in[1].Float32(), c.out[0].Float32()
 	lda, ldb := max(c.in[0].Dim(1), 1), max(c.in[1].Dim(1), 1)
-	right := b.packed(j, cols, inner, y, ldb)
+	right := b.packed(j.in[1], j.tB, cols, inner)
 	gemm := func(from, to, left, at int) { // rows from to to−1, columns left to at−1
+		if from == to || left == at {
+			return
+		}
 		a := from * lda
 		if j.tA {
 			a = from
@@ -38,36 +115,59 @@ func (b *binder) prepareProduct(c *call, j *job) (func() error, error) {
 		}
 		kernel.Gemm(j.tA, j.tB, to-from, at-left, inner, x[a:], lda, y[w:], ldb, out[from*cols+left:], cols, false)
 	}
-	parts := b.pool.parts(rows*cols*inner, 1<<18)
-	byRows := rows >= 2*rowStep
-	if !byRows && cols < 2*rowStep {
-		parts = 1
+	cost := rows * cols * inner / 40 // 2 flops, 80 a nanosecond
+	parts := b.pool.cut(cost)
+	high, wide := min(parts, max(1, rows/rowStep)), 1
+	if high < parts {
+		wide = min((parts+high-1)/high, max(1, cols/rowStep))
 	}
-	if parts == 1 {
-		return func() error { gemm(0, rows, 0, cols); return nil }, nil
-	}
-	t := b.pool.task(parts, func(p int) {
-		if byRows {
-			gemm(cutAt(rows, p, parts), cutAt(rows, p+1, parts), 0, cols)
-			return
-		}
-		gemm(0, rows, cutAt(cols, p, parts), cutAt(cols, p+1, parts))
-	})
-	return func() error { t.run(); return nil }, nil
+	return task{high * wide, cost, func(_, part int) error {
+		i, k := part/wide, part%wide
+		gemm(cutAt(rows, i, high), cutAt(rows, i+1, high), cutAt(cols, k, wide), cutAt(cols, k+1, wide))
+		return nil
+	}}, nil
 }
 
-// packed lays out the right operand once if it never changes between runs: a constant, or a parameter that is no state. It is nil otherwise.
-func (b *binder) packed(j *job, n, k int, y []float32, ldb int) *kernel.Packed {
-	t, ok := b.fixed[j.in[1]]
-	if !ok || !kernel.HasFMA || t.Len() == 0 {
+// packed lays out a right operand once if it never changes between runs; it is nil otherwise. The layout serves every instance of the plan.
+func (b *binder) packed(v *graph.Value, tB bool, n, k int) *kernel.Packed {
+	if !kernel.HasFMA || b.changes(v) || n == 0 || k == 0 {
 		return nil
 	}
-	for _, param := range b.next {
-		if sameMemory(t, param) {
+	y := b.place[v].Float32()
+	key := packKey{&y[0], n, tB}
+	if b.packs[key] == nil {
+		ldb := n
+		if tB {
+			ldb = k
+		}
+		p := kernel.Pack(tB, n, k, y, ldb)
+		if b.packs == nil {
+			b.packs = map[packKey]*kernel.Packed{}
+		}
+		b.packs[key] = p
+	}
+	return b.packs[key]
+}
+
+// prepareRowProduct multiplies rows by a matrix.
+func (b *binder) prepareRowProduct(j *job, st *stage) rowRun {
+	cols, inner := b.shape(j.out[0])[1], b.shape(j.in[0])[1]
+	x, out := rowsOf[float32](b, st, j.in[0], true), rowsOf[float32](b, st, j.out[0], true)
+	right := b.packed(j.in[1], j.tB, cols, inner)
+	if t := b.place[j.in[1]]; right == nil && kernel.HasFMA && cols > 0 && inner > 0 { // laid out in this run
+		right = kernel.PackedIn(t.Float32(), cols, inner)
+	}
+	if right != nil {
+		return func(worker, from, to int) error {
+			right.Gemm(false, to-from, x.rows(worker, from, to), inner, out.rows(worker, from, to), cols, 0, cols)
 			return nil
 		}
 	}
-	return kernel.Pack(j.tB, n, k, y, ldb)
+	y, ldb := b.place[j.in[1]].Float32(), max(b.shape(j.in[1])[1], 1)
+	return func(worker, from, to int) error {
+		kernel.Gemm(false, j.tB, to-from, cols, inner, x.rows(worker, from, to), max(inner, 1), y, ldb, out.rows(worker, from, to), max(cols, 1), false)
+		return nil
+	}
 }
 
 // cutAt is where part p of n begins, on a multiple of rowStep.

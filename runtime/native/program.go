@@ -3,6 +3,7 @@ package native
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"fmtool/models/graph"
 	"fmtool/models/tensor"
@@ -100,82 +101,131 @@ func pick[T float](dst, cond, x, y []T) {
 	}
 }
 
-// instruction applies f to registers.
+// instruction applies f to the blocks of registers: results first, then operands.
 type instruction[T float] struct {
-	f   func(dst, a, b, c []T)
-	dst int
-	arg [3]int
+	f    func(x [][]T)
+	regs []int
 }
 
 // cell is one value of a program: a block of a tensor, of an operand filled block by block, or scratch.
 type cell[T float] struct {
-	data    []T     // whole operand or result; nil: scratch
-	operand operand // how data is read; div 1 and mod len(data) is in place
+	data    []T     // whole operand or result
+	lanes   [][]T   // of a stage: where each worker has the rows it works on, the first row first
+	operand operand // how data is read; div 1 and mod size is in place
 	input   bool
 }
 
+// held reports a value that lies somewhere, and is not a register of the program's own.
+func (c *cell[T]) held() bool { return c.data != nil || c.lanes != nil }
+
 // vectorProgram is a fused group bound to memory.
 type vectorProgram[T float] struct {
-	size  int
+	size  int // elements
+	block int // elements of a block
 	regs  []cell[T]
 	code  []instruction[T]
 	slots [][][]T // for each worker the current block of each register
 	room  [][][]T // for each worker the memory of filled and scratch registers
+	args  [][][]T // for each worker the operands of an instruction
 	last  [][]int // for each worker and register the start of the block it holds, −1: none
 }
 
-func (b *binder) prepareGroup(g *group) (func() error, error) {
+// prepareGroup makes the program of a group that runs on whole tensors, in parts.
+func (b *binder) prepareGroup(g *group) (task, error) {
+	run, cost, err := b.bindGroup(g, nil)
+	parts := b.pool.cut(cost)
+	return task{parts, cost, func(worker, part int) error {
+		run(worker, cutOn(blockSize, g.size, part, parts), cutOn(blockSize, g.size, part+1, parts))
+		return nil
+	}}, err
+}
+
+// prepareRowGroup makes the program of a group that runs on rows.
+func (b *binder) prepareRowGroup(g *group, st *stage) (rowRun, error) {
+	run, _, err := b.bindGroup(g, st)
+	stride := g.size / b.batch.n
+	return func(worker, from, to int) error { run(worker, from*stride, to*stride); return nil }, err
+}
+
+// bindGroup returns the function that computes elements from to to−1 as a worker, and about what all of them cost in nanoseconds.
+func (b *binder) bindGroup(g *group, st *stage) (func(worker, from, to int), int, error) {
 	if g.dtype == tensor.Float64 {
-		return bindProgram(b, g, func(op vectorOp, n *graph.Node) func(dst, a, b, c []float64) { return op.f64(n) })
+		p, err := bindProgram(b, g, st, func(op vectorOp, n *graph.Node) func(dst, a, b, c []float64) { return op.f64(n) })
+		return p.run, g.size * len(p.code) * 2, err
 	}
-	return bindProgram(b, g, func(op vectorOp, n *graph.Node) func(dst, a, b, c []float32) { return op.f32(n) })
+	p, err := bindProgram(b, g, st, func(op vectorOp, n *graph.Node) func(dst, a, b, c []float32) { return op.f32(n) })
+	return p.run, g.size * len(p.code) / 10, err
 }
 
 func bindProgram[T interface {
 	float
 	tensor.Element
-}](b *binder, g *group, choose func(vectorOp, *graph.Node) func(dst, a, b, c []T)) (func() error, error) {
-	p := &vectorProgram[T]{size: g.size}
-	index := map[*graph.Value]int{}
-	for _, v := range g.in {
-		shape, _ := b.known[v].Shape.Ints()
-		o, ok := classify(g.shape, shape)
-		if !ok {
-			return nil, fmt.Errorf("native: %s: operand %v of %v", g.name(), shape, g.shape)
-		}
-		index[v] = len(p.regs)
-		p.regs = append(p.regs, cell[T]{tensor.Data[T](b.place[v]), o, true})
+}](b *binder, g *group, st *stage, choose func(vectorOp, *graph.Node) func(dst, a, b, c []T)) (*vectorProgram[T], error) {
+	p := &vectorProgram[T]{size: g.size, block: blockSize}
+	if cols := g.shape[len(g.shape)-min(1, len(g.shape)):]; len(cols) == 1 && cols[0] < blockSize {
+		p.block = blockSize / max(cols[0], 1) * max(cols[0], 1) // whole rows, so that a row to add stays as it is filled
 	}
-	for _, n := range g.nodes {
-		in := instruction[T]{f: choose(vectorOps[n.Op], n), dst: len(p.regs)}
-		for i, v := range n.In {
-			in.arg[i] = index[v]
+	place := func(v *graph.Value, sliced bool) cell[T] {
+		if st == nil {
+			return cell[T]{data: tensor.Data[T](b.place[v])}
 		}
-		index[n.Out[0]] = in.dst
+		r := rowsOf[T](b, st, v, sliced)
+		return cell[T]{data: r.data, lanes: r.lanes}
+	}
+	index := map[*graph.Value]int{}
+	for i, v := range g.in {
+		o, ok := classify(g.shape, b.shape(v))
+		if !ok {
+			return p, fmt.Errorf("native: %s: operand %v of %v", g.name(), b.shape(v), g.shape)
+		}
+		c := place(v, g.sliced[i])
+		c.operand, c.input = o, true
+		index[v] = len(p.regs)
+		p.regs = append(p.regs, c)
+	}
+	register := func(v *graph.Value) int {
+		index[v] = len(p.regs)
 		p.regs = append(p.regs, cell[T]{})
+		return index[v]
+	}
+	found, taken := b.findFusions(g)
+	for k, j := range g.members {
+		for _, c := range found {
+			if c.at != k {
+				continue
+			}
+			in := instruction[T]{f: any(c.fusion.f).(func(x [][]T))}
+			for _, name := range strings.Fields(c.fusion.results) {
+				in.regs = append(in.regs, register(c.match.value[name]))
+			}
+			for _, name := range strings.Fields(c.fusion.operands) {
+				in.regs = append(in.regs, index[c.match.value[name]])
+			}
+			p.code = append(p.code, in)
+		}
+		if taken[k] {
+			continue
+		}
+		f := choose(vectorOps[j.node.Op], j.node)
+		in := instruction[T]{func(x [][]T) { f(x[0], x[1], x[2], x[3]) }, []int{register(j.out[0]), 0, 0, 0}}
+		for i := range 3 {
+			in.regs[1+i] = index[j.in[min(i, len(j.in)-1)]]
+		}
 		p.code = append(p.code, in)
 	}
 	for _, v := range g.out {
-		p.regs[index[v]].data = tensor.Data[T](b.place[v])
+		p.regs[index[v]] = place(v, true)
 	}
-	p.allocate(b.pool.n, g, index)
-	parts := b.pool.parts(g.size*len(p.code), 1<<15)
-	if parts == 1 {
-		return func() error { p.run(0, 0, p.size); return nil }, nil
-	}
-	blocks := (p.size + blockSize - 1) / blockSize
-	t := b.pool.task(parts, func(part int) {
-		p.run(part, blocks*part/parts*blockSize, min(blocks*(part+1)/parts*blockSize, p.size))
-	})
-	return func() error { t.run(); return nil }, nil
+	p.allocate(b.pool.n)
+	return p, nil
 }
 
 // allocate makes the registers' memory; scratch registers share it when their lives do not overlap.
-func (p *vectorProgram[T]) allocate(workers int, g *group, index map[*graph.Value]int) {
+func (p *vectorProgram[T]) allocate(workers int) {
 	last := make([]int, len(p.regs))
 	for i, in := range p.code {
-		for k := range g.nodes[i].In {
-			last[in.arg[k]] = i
+		for _, r := range in.regs {
+			last[r] = i
 		}
 	}
 	slot := make([]int, len(p.regs))
@@ -196,14 +246,17 @@ func (p *vectorProgram[T]) allocate(workers int, g *group, index map[*graph.Valu
 			slot[r] = take() // never given back: a repeated operand stays filled
 		}
 	}
+	given := make([]bool, len(p.regs))
 	for i, in := range p.code {
-		if p.regs[in.dst].data == nil {
-			slot[in.dst] = take()
+		for _, r := range in.regs {
+			if !p.regs[r].held() && slot[r] < 0 {
+				slot[r] = take()
+			}
 		}
-		for k := range g.nodes[i].In {
-			if r := in.arg[k]; last[r] == i && slot[r] >= 0 && !p.regs[r].input {
+		for _, r := range in.regs {
+			if last[r] == i && slot[r] >= 0 && !p.regs[r].input && !given[r] {
 				free = append(free, slot[r])
-				slot[r] = -2 - slot[r] // given back; the block below keeps pointing at it
+				given[r] = true
 			}
 		}
 	}
@@ -211,55 +264,71 @@ func (p *vectorProgram[T]) allocate(workers int, g *group, index map[*graph.Valu
 		memory := make([]T, rooms*blockSize)
 		room, held := make([][]T, len(p.regs)), make([]int, len(p.regs))
 		for r, s := range slot {
-			if s <= -2 {
-				s = -2 - s
-			}
 			if s >= 0 {
 				room[r] = memory[s*blockSize : (s+1)*blockSize]
 			}
 			held[r] = -1
 		}
 		p.room, p.slots, p.last = append(p.room, room), append(p.slots, make([][]T, len(p.regs))), append(p.last, held)
+		p.args = append(p.args, make([][]T, maxArgs))
 	}
 }
+
+// maxArgs is the largest number of registers of an instruction.
+const maxArgs = 20
 
 // inPlace reports an operand that is read where it lies.
 func (p *vectorProgram[T]) inPlace(r int) bool {
 	return p.regs[r].operand.div == 1 && p.regs[r].operand.mod == p.size
 }
 
-// run executes the program on elements from to to, as worker w.
+// run executes the program on elements from to to−1, as worker w.
 func (p *vectorProgram[T]) run(w, from, to int) {
-	now, room, held := p.slots[w], p.room[w], p.last[w]
+	now, room, held, args := p.slots[w], p.room[w], p.last[w], p.args[w]
 	for r := range held {
 		held[r] = -1 // operands may have changed since the last run
 	}
-	for at := from; at < to; at += blockSize {
-		n := min(blockSize, to-at)
+	for at := from; at < to; at += p.block {
+		n := min(p.block, to-at)
 		for r := range p.regs {
 			reg := &p.regs[r]
+			data, e := reg.data, at
+			if reg.lanes != nil {
+				data, e = reg.lanes[w], at-from
+			}
 			switch {
-			case reg.data == nil:
+			case !reg.held():
 				now[r] = room[r][:n]
 			case reg.input && !p.inPlace(r):
-				held[r] = fillOperand(room[r][:n], reg.data, reg.operand, at, held[r])
+				held[r] = fillOperand(room[r][:n], data, reg.operand, e, held[r])
 				now[r] = room[r][:n]
 			default:
-				now[r] = reg.data[at : at+n]
+				now[r] = data[e : e+n]
 			}
 		}
 		for i := range p.code {
 			in := &p.code[i]
-			in.f(now[in.dst], now[in.arg[0]], now[in.arg[1]], now[in.arg[2]])
+			for k, r := range in.regs {
+				args[k] = now[r]
+			}
+			in.f(args)
 		}
 	}
+}
+
+// cutOn is where part p of n begins, on a multiple of step.
+func cutOn(step, n, p, parts int) int {
+	if p == parts {
+		return n
+	}
+	return n * p / parts / step * step
 }
 
 // fillOperand writes elements at, at+1, … of a repeated operand. A block that starts at the same phase as the one held is there already.
 func fillOperand[T float](dst, data []T, o operand, at, held int) int {
 	if o.div == 1 { // a row: element e is data[e mod n]
 		phase := at % o.mod
-		if held == phase && blockSize%o.mod == 0 || held >= 0 && o.mod == 1 {
+		if held == phase || held >= 0 && o.mod == 1 { // later blocks of a run are no longer
 			return held
 		}
 		for i, e := 0, phase; i < len(dst); e = 0 {

@@ -5,7 +5,7 @@ package kernel
 // Blocks of the packed product: kc rows of a panel of 16 columns of B stay in the first-level cache.
 const (
 	kc = 256
-	nr = 16
+	nr = Columns
 	mr = 6
 	mc = 96 // rows of A that stay in the second-level cache while all panels go by
 )
@@ -25,16 +25,16 @@ func gemm(tA, tB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, 
 		depth := min(kc, k-l)
 		for j := 0; j < n; j += nr {
 			cols := min(nr, n-j)
-			pack(&panel, tB, depth, cols, b, ldb, l, j)
+			pack(panel[:depth*nr], tB, depth, cols, b, ldb, l, j)
 			multiply(m, depth, cols, a[l*aCol:], aRow, aCol, panel[:], c[j:], ldc, acc || l > 0)
 		}
 	}
 }
 
 // pack copies depth rows from row l and cols columns from column j of op(B) into a panel of rows of 16; missing columns are zeros.
-func pack(panel *[kc * nr]float32, tB bool, depth, cols int, b []float32, ldb, l, j int) {
+func pack(panel []float32, tB bool, depth, cols int, b []float32, ldb, l, j int) {
 	if cols < nr {
-		clear(panel[:depth*nr])
+		clear(panel)
 	}
 	if !tB {
 		for i := range depth {
@@ -97,34 +97,16 @@ func rowsTimes(rows, k int, a *float32, aRow, aCol int, b, c *float32, cRow int,
 	}
 }
 
-// packAll packs every panel of op(B), block of k by block.
-func packAll(tB bool, n, k int, b []float32, ldb int) []float32 {
-	panels := (n + nr - 1) / nr
-	out := make([]float32, panels*nr*k)
-	var panel [kc * nr]float32
-	at := 0
-	for l := 0; l < k; l += kc {
-		depth := min(kc, k-l)
-		for j := 0; j < n; j += nr {
-			pack(&panel, tB, depth, min(nr, n-j), b, ldb, l, j)
-			at += copy(out[at:], panel[:depth*nr])
-		}
-	}
-	return out
-}
-
 func (p *Packed) multiply(tA bool, m int, a []float32, lda int, c []float32, ldc, from, to int) {
 	aRow, aCol := lda, 1
 	if tA {
 		aRow, aCol = 1, lda
 	}
-	width := (p.n + nr - 1) / nr * nr
 	for l := 0; l < p.k; l += kc {
 		depth := min(kc, p.k-l)
-		block := p.panels[l*width:]
 		for i := 0; i < m; i += mc {
 			for j := from; j < to; j += nr {
-				multiply(min(mc, m-i), depth, min(nr, p.n-j), a[i*aRow+l*aCol:], aRow, aCol, block[j*depth:j*depth+depth*nr], c[i*ldc+j:], ldc, l > 0)
+				multiply(min(mc, m-i), depth, min(nr, p.n-j), a[i*aRow+l*aCol:], aRow, aCol, p.panels[j*p.k+l*nr:][:depth*nr], c[i*ldc+j:], ldc, l > 0)
 			}
 		}
 	}

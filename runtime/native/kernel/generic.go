@@ -11,7 +11,9 @@ func gemm(tA, tB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, 
 	gemmPortable(tA, tB, m, n, k, a, lda, b, ldb, c, ldc, acc)
 }
 
-func packAll(bool, int, int, []float32, int) []float32 { return nil }
+func pack([]float32, bool, int, int, []float32, int, int, int) {
+	panic("kernel: no panels without assembly")
+}
 
 func (p *Packed) multiply(bool, int, []float32, int, []float32, int, int, int) {
 	panic("kernel: no panels without assembly")
@@ -40,3 +42,28 @@ func Sigmoid(dst, x []float32) { Map(dst, x, sigmoid) }
 
 // Tanh writes the hyperbolic tangent, within 3 ulp.
 func Tanh(dst, x []float32) { Map(dst, x, math.Tanh) }
+
+// MulAdd writes x·y + z, rounded once.
+func MulAdd(dst, x, y, z []float32) { mulAddPortable(dst, x, y, z) }
+
+// SiLUBias writes z = x + b, s = σ(z) and h = z·s. Results may overwrite operands of the same index.
+func SiLUBias(h, s, z, x, b []float32) { siluBiasPortable(h, s, z, x, b) }
+
+// SiLUBiasOnly writes h = z·σ(z) with z = x + b.
+func SiLUBiasOnly(h, x, b []float32) { siluBiasOnlyPortable(h, x, b) }
+
+// SiLU writes s = σ(x) and h = x·s.
+func SiLU(h, s, x []float32) { siluPortable(h, s, x) }
+
+// SiLUGrad writes d = g·s·(1 + z·(1 − s)), the gradient of z·σ(z) with s = σ(z), times g.
+func SiLUGrad(d, g, z, s []float32) { siluGradPortable(d, g, z, s) }
+
+// Update takes a step of AdamW on weights w with moments m and v, averages e and gradients g, all of len(w1):
+//
+//	g ← Scale·g,  m1 = Beta1·m + Rest1·g,  v1 = Beta2·v + Rest2·g²
+//	w1 = w − Rate·(m1·Correct1/(√(v1·Correct2) + Epsilon) + Decay·w),  e1 = w1 + Keep·(e − w1)
+//
+// Results may overwrite their operands.
+func (c *AdamW) Update(w1, m1, v1, e1, w, m, v, e, g []float32) {
+	updatePortable(w1, m1, v1, e1, w, m, v, e, g, c)
+}

@@ -14,6 +14,7 @@ import (
 var files = map[string]func(){
 	"product_amd64.s": products,
 	"vector_amd64.s":  vectors,
+	"fused_amd64.s":   fused,
 }
 
 func main() {
