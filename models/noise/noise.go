@@ -83,7 +83,13 @@ func (s Stream) Uint64(pos uint64) uint64 {
 
 // Intn is a number in [0, n) at a position, with a bias below n·2⁻⁶⁴.
 func (s Stream) Intn(pos uint64, n int) int {
-	hi, _ := bits.Mul64(s.Uint64(pos), uint64(n))
+	w0, w1 := s.Words(uint32(pos), uint32(pos>>32))
+	return intn(w0, w1, n)
+}
+
+// intn is the place of two words, taken as a fraction of 2⁶⁴, among n.
+func intn(w0, w1 uint32, n int) int {
+	hi, _ := bits.Mul64(uint64(w1)<<32|uint64(w0), uint64(n))
 	return int(hi)
 }
 
@@ -92,47 +98,105 @@ const unit = 1.0 / (1 << 24)
 
 // Uniforms writes numbers in [0, 1), multiples of 2⁻²⁴, one for each position from pos on.
 func (s Stream) Uniforms(dst []float32, pos uint64) {
-	for i := range dst {
-		p := pos + uint64(i)
-		w0, _ := s.Words(uint32(p), uint32(p>>32))
-		dst[i] = float32(w0>>8) * unit
+	for len(dst) > 0 {
+		n := run(pos, len(dst))
+		s.uniforms(dst[:n], uint32(pos), uint32(pos>>32))
+		dst, pos = dst[n:], pos+uint64(n)
 	}
 }
 
 // Normals writes standard normals, two for each position from pos on; an odd last one drops its sine.
 func (s Stream) Normals(dst []float32, pos uint64) {
-	for ; len(dst) > 0; pos++ {
-		dst = put(dst, s, uint32(pos), uint32(pos>>32))
+	for len(dst) > 0 {
+		n := run(pos, (len(dst)+1)/2)
+		m := min(2*n, len(dst))
+		s.pairs(dst[:m], uint32(pos), uint32(pos>>32), 1, 0)
+		dst, pos = dst[m:], pos+uint64(n)
 	}
 }
 
+// run is how many of n positions from pos on have the same high word.
+func run(pos uint64, n int) int { return int(min(uint64(n), 1<<32-pos&math.MaxUint32)) }
+
 // Row writes the sampling noise of row n.
-func (s Stream) Row(dst []float32, n uint64) {
-	if high := uint32(n >> 32); high != 0 {
-		s = s.key(high, math.MaxUint32-1)
+func (s Stream) Row(dst []float32, n uint64) { s.rowsOf(n>>32).pairs(dst, uint32(n), 0, 0, 1) }
+
+// rowsOf is the stream of the rows whose number has these high 32 bits.
+func (s Stream) rowsOf(high uint64) Stream {
+	if high == 0 {
+		return s
 	}
-	for j := uint32(0); len(dst) > 0; j++ {
-		dst = put(dst, s, uint32(n), j)
-	}
+	return s.key(uint32(high), math.MaxUint32-1)
 }
+
+// narrow is the number of columns from which a row is long enough to be made alone. Narrower ones are made a block of rows and a pair of columns
+// at a time.
+const narrow, block = 64, 64
 
 // Rows writes the sampling noise of the len(dst)/dim rows from first on, [rows, dim].
 func (s Stream) Rows(dst []float32, first uint64, dim int) {
-	for ; len(dst) >= dim && dim > 0; dst, first = dst[dim:], first+1 {
-		s.Row(dst[:dim], first)
+	if dim <= 0 {
+		return
+	}
+	for len(dst) >= dim {
+		n := 1
+		switch {
+		case dim == 2:
+			n = run(first, len(dst)/2)
+			s.rowsOf(first>>32).pairs(dst[:2*n], uint32(first), 0, 1, 0)
+		case dim >= narrow:
+			s.Row(dst[:dim], first)
+		default:
+			n = run(first, min(len(dst)/dim, block))
+			s.rowsOf(first>>32).columns(dst[:n*dim], uint32(first), dim)
+		}
+		dst, first = dst[n*dim:], first+uint64(n)
 	}
 }
 
-// put writes the pair of normals of a counter and returns what is left to fill.
-func put(dst []float32, s Stream, lo, hi uint32) []float32 {
-	w0, w1 := s.Words(lo, hi)
-	c, sn := pair(w0, w1)
-	dst[0] = c
-	if len(dst) == 1 {
-		return nil
+// columns writes at most block rows, [rows, dim], two columns at a time.
+func (s Stream) columns(dst []float32, first uint32, dim int) {
+	var two [2 * block]float32
+	z := two[:len(dst)/dim*2]
+	for j := 0; j < dim; j += 2 {
+		s.pairs(z, first, uint32(j/2), 1, 0)
+		if j == dim-1 {
+			for i, at := 0, j; i < len(z); i, at = i+2, at+dim {
+				dst[at] = z[i]
+			}
+			return
+		}
+		for i, at := 0, j; i < len(z); i, at = i+2, at+dim {
+			dst[at], dst[at+1] = z[i], z[i+1]
+		}
 	}
-	dst[1] = sn
-	return dst[2:]
+}
+
+// wordsPortable writes the words of the counters from (lo, hi) on; hi stays.
+func (s Stream) wordsPortable(w0, w1 []uint32, lo, hi uint32) {
+	for i := range w0 {
+		w0[i], w1[i] = s.Words(lo+uint32(i), hi)
+	}
+}
+
+func (s Stream) uniformsPortable(dst []float32, lo, hi uint32) {
+	for i := range dst {
+		w0, _ := s.Words(lo+uint32(i), hi)
+		dst[i] = float32(w0>>8) * unit
+	}
+}
+
+// pairsPortable writes the pairs of the counters (lo, hi), (lo + loStep, hi + hiStep), …; an odd last number drops its sine.
+func (s Stream) pairsPortable(dst []float32, lo, hi, loStep, hiStep uint32) {
+	for ; len(dst) > 0; lo, hi = lo+loStep, hi+hiStep {
+		c, sn := pair(s.Words(lo, hi))
+		dst[0] = c
+		if len(dst) == 1 {
+			return
+		}
+		dst[1] = sn
+		dst = dst[2:]
+	}
 }
 
 // pair is Box–Muller with each named step rounded to float32; the functions are within half a unit of their last place.
@@ -178,9 +242,15 @@ func sincos(x float32) (sin, cos float32) {
 
 // Perm writes a permutation of 0 … len(dst)−1 (Fisher–Yates), a pure function of the stream.
 func (s Stream) Perm(dst []int) {
-	for i := range dst {
-		j := s.Intn(uint64(i), i+1)
-		dst[i] = dst[j]
-		dst[j] = i
+	var w0, w1 [block]uint32
+	for at := 0; at < len(dst); at += block {
+		n := min(block, len(dst)-at) // block divides 2³²: the high word stays
+		s.words(w0[:n], w1[:n], uint32(at), uint32(uint64(at)>>32))
+		for k := range n {
+			i := at + k
+			j := intn(w0[k], w1[k], i+1)
+			dst[i] = dst[j]
+			dst[j] = i
+		}
 	}
 }

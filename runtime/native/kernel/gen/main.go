@@ -1,4 +1,4 @@
-// Command gen writes the assembly of package kernel: go generate ./runtime/native/kernel
+// Command gen writes the assembly of packages kernel and noise: go generate ./runtime/native/kernel
 //
 // Each file of kernels is a function that prints it with p; constant names a vector of equal numbers, which the file then holds.
 package main
@@ -15,6 +15,8 @@ var files = map[string]func(){
 	"product_amd64.s": products,
 	"vector_amd64.s":  vectors,
 	"fused_amd64.s":   fused,
+
+	"../../../models/noise/noise_amd64.s": noise,
 }
 
 func main() {
