@@ -26,27 +26,3 @@ func product5(k int, a *float32, aRow, aCol int, b, c *float32, cRow int, from *
 
 //go:noescape
 func product6(k int, a *float32, aRow, aCol int, b, c *float32, cRow int, from *float32, fromRow int)
-
-//go:noescape
-func vecAdd(dst, x, y *float32, n int)
-
-//go:noescape
-func vecSub(dst, x, y *float32, n int)
-
-//go:noescape
-func vecMul(dst, x, y *float32, n int)
-
-//go:noescape
-func vecDiv(dst, x, y *float32, n int)
-
-//go:noescape
-func sqrtVec(dst, x *float32, n int)
-
-//go:noescape
-func expVec(dst, x *float32, n int)
-
-//go:noescape
-func sigmoidVec(dst, x *float32, n int)
-
-//go:noescape
-func tanhVec(dst, x *float32, n int)

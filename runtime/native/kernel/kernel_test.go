@@ -151,82 +151,6 @@ func ulps(got float32, want float64) float64 {
 var adversarial = []float32{0, float32(math.Copysign(0, -1)), 1, -1, 0.625, -0.625, 0.6249999, 1e-30, -1e-30, 1e-45, -1e-45, 3e-39, 88.72283, 88.7229, 89, 100, 1e30, -87.3, -87.4, -88, -100, -103.9,
 	-104.1, -1e30, math.MaxFloat32, -math.MaxFloat32, float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN())}
 
-// Each vector function is within its ulps of float64, for every length, on random, denormal, huge and infinite numbers; NaN stays NaN; nothing outside is written.
-func TestUnary(t *testing.T) {
-	for name, f := range map[string]struct {
-		f      func(dst, x []float32)
-		truth  func(float64) float64
-		within float64
-	}{
-		"Sqrt": {kernel.Sqrt, math.Sqrt, 0.5}, "Exp": {kernel.Exp, math.Exp, 3}, "Tanh": {kernel.Tanh, math.Tanh, 3},
-		"Sigmoid": {kernel.Sigmoid, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, 3},
-	} {
-		t.Run(name, func(t *testing.T) {
-			worst := 0.0
-			check := func(x []float32) {
-				dst, in := guarded(t, len(x)), guarded(t, len(x))
-				copy(in, x)
-				f.f(dst, in)
-				for i, v := range x {
-					u := ulps(dst[i], f.truth(float64(v)))
-					if name == "Sigmoid" && v < -87 && math.Abs(float64(dst[i])) < 2e-38 { // e⁻ˣ overflows before 1/e⁻ˣ is 0
-						u = 0
-					}
-					if worst = max(worst, u); u > f.within {
-						t.Errorf("f(%g) = %g, want %g: %.2g ulp", v, dst[i], f.truth(float64(v)), u)
-					}
-				}
-			}
-			check(adversarial)
-			for n := range 40 {
-				x := make([]float32, n)
-				normal(x, uint64(n), 10)
-				check(x)
-			}
-			x := make([]float32, 20000)
-			for i, s := range []float32{0.1, 1, 10, 40} {
-				normal(x, uint64(100+i), s)
-				check(x)
-			}
-			t.Logf("worst %.2f ulp", worst)
-		})
-	}
-}
-
-// The four operations are IEEE's, bit for bit, for every length, also onto an operand.
-func TestBinary(t *testing.T) {
-	for name, f := range map[string]struct {
-		f     func(dst, x, y []float32)
-		truth func(x, y float32) float32
-	}{
-		"Add": {kernel.Add, func(x, y float32) float32 { return x + y }}, "Sub": {kernel.Sub, func(x, y float32) float32 { return x - y }},
-		"Mul": {kernel.Mul, func(x, y float32) float32 { return x * y }}, "Div": {kernel.Div, func(x, y float32) float32 { return x / y }},
-	} {
-		for n := range 70 {
-			x, y, dst := guarded(t, n), guarded(t, n), guarded(t, n)
-			normal(x, 1, 1)
-			normal(y, 2, 1)
-			for i := range n {
-				if i%3 == 0 {
-					x[i] = adversarial[i%len(adversarial)]
-				}
-			}
-			f.f(dst, x, y)
-			for i := range n {
-				if want := f.truth(x[i], y[i]); dst[i] != want && (want == want || dst[i] == dst[i]) {
-					t.Errorf("%s(%g, %g) = %g, want %g", name, x[i], y[i], dst[i], want)
-				}
-			}
-			f.f(x, x, y)
-			for i := range n {
-				if x[i] != dst[i] && dst[i] == dst[i] {
-					t.Errorf("%s onto its operand differs", name)
-				}
-			}
-		}
-	}
-}
-
 func TestNothingIsAllocated(t *testing.T) {
 	x, y, c := make([]float32, 77*77), make([]float32, 77*77), make([]float32, 77*77)
 	if n := testing.AllocsPerRun(5, func() {
@@ -265,19 +189,6 @@ func BenchmarkGemm(b *testing.B) {
 				b.ReportMetric(2*float64(m*n*k)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 			})
 		}
-	}
-}
-
-func BenchmarkVector(b *testing.B) {
-	x, y := make([]float32, 4096), make([]float32, 4096)
-	normal(x, 1, 3)
-	for name, f := range map[string]func(){"Exp": func() { kernel.Exp(y, x) }, "Sigmoid": func() { kernel.Sigmoid(y, x) }, "Tanh": func() { kernel.Tanh(y, x) }, "Mul": func() { kernel.Mul(y, x, x) }} {
-		b.Run(name, func(b *testing.B) {
-			for b.Loop() {
-				f()
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/4096, "ns/element")
-		})
 	}
 }
 

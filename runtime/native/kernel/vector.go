@@ -2,6 +2,221 @@ package kernel
 
 import "math"
 
+// lanes is the number of elements of a vector register.
+const lanes = 8
+
+// The vector kernels by number: called through a switch, so that the compiler sees that no pointer escapes.
+const (
+	opAdd = iota
+	opSub
+	opMul
+	opDiv
+	opMax
+	opMin
+	opSqrt
+	opExp
+	opSigmoid
+	opTanh
+	opNeg
+	opAbs
+	opRelu
+	opReciprocal
+	opFloor
+	opCeil
+	opLog
+	opErf
+	opSoftplus
+)
+
+// Add writes x + y.
+func Add(dst, x, y []float32) {
+	if HasFMA {
+		vector(opAdd, dst, x, y)
+		return
+	}
+	addPortable(dst, x, y)
+}
+
+// Sub writes x − y.
+func Sub(dst, x, y []float32) {
+	if HasFMA {
+		vector(opSub, dst, x, y)
+		return
+	}
+	subPortable(dst, x, y)
+}
+
+// Mul writes x·y.
+func Mul(dst, x, y []float32) {
+	if HasFMA {
+		vector(opMul, dst, x, y)
+		return
+	}
+	mulPortable(dst, x, y)
+}
+
+// Div writes x/y.
+func Div(dst, x, y []float32) {
+	if HasFMA {
+		vector(opDiv, dst, x, y)
+		return
+	}
+	divPortable(dst, x, y)
+}
+
+// Max writes the greater of x and y, NaN if either is.
+func Max(dst, x, y []float32) {
+	if HasFMA {
+		vector(opMax, dst, x, y)
+		return
+	}
+	maxPortable(dst, x, y)
+}
+
+// Min writes the lesser of x and y, NaN if either is.
+func Min(dst, x, y []float32) {
+	if HasFMA {
+		vector(opMin, dst, x, y)
+		return
+	}
+	minPortable(dst, x, y)
+}
+
+// Sqrt writes √x, correctly rounded.
+func Sqrt(dst, x []float32) {
+	if HasFMA {
+		vector(opSqrt, dst, x, x)
+		return
+	}
+	Map(dst, x, math.Sqrt)
+}
+
+// Exp writes eˣ, within 2 ulp (3 where the result is subnormal).
+func Exp(dst, x []float32) {
+	if HasFMA {
+		vector(opExp, dst, x, x)
+		return
+	}
+	Map(dst, x, math.Exp)
+}
+
+// Log writes the natural logarithm, within 2 ulp: −∞ of 0, NaN of less.
+func Log(dst, x []float32) {
+	if HasFMA {
+		vector(opLog, dst, x, x)
+		return
+	}
+	Map(dst, x, math.Log)
+}
+
+// Sigmoid writes 1/(1+e⁻ˣ), within 3 ulp; below −88 it stays at e⁻⁸⁸ = 6e-39.
+func Sigmoid(dst, x []float32) {
+	if HasFMA {
+		vector(opSigmoid, dst, x, x)
+		return
+	}
+	Map(dst, x, sigmoid)
+}
+
+// Tanh writes the hyperbolic tangent, within 3 ulp.
+func Tanh(dst, x []float32) {
+	if HasFMA {
+		vector(opTanh, dst, x, x)
+		return
+	}
+	Map(dst, x, math.Tanh)
+}
+
+// Erf writes the error function, within 2 ulp.
+func Erf(dst, x []float32) {
+	if HasFMA {
+		vector(opErf, dst, x, x)
+		return
+	}
+	Map(dst, x, math.Erf)
+}
+
+// Softplus writes ln(1 + eˣ) without overflow, within 4 ulp.
+func Softplus(dst, x []float32) {
+	if HasFMA {
+		vector(opSoftplus, dst, x, x)
+		return
+	}
+	Map(dst, x, softplus)
+}
+
+// Floor writes the greatest integer not above x.
+func Floor(dst, x []float32) {
+	if HasFMA {
+		vector(opFloor, dst, x, x)
+		return
+	}
+	Map(dst, x, math.Floor)
+}
+
+// Ceil writes the least integer not below x.
+func Ceil(dst, x []float32) {
+	if HasFMA {
+		vector(opCeil, dst, x, x)
+		return
+	}
+	Map(dst, x, math.Ceil)
+}
+
+// Neg writes −x.
+func Neg(dst, x []float32) {
+	if HasFMA {
+		vector(opNeg, dst, x, x)
+		return
+	}
+	negPortable(dst, x)
+}
+
+// Abs writes |x|.
+func Abs(dst, x []float32) {
+	if HasFMA {
+		vector(opAbs, dst, x, x)
+		return
+	}
+	absPortable(dst, x)
+}
+
+// Relu writes max(x, 0), and NaN for NaN.
+func Relu(dst, x []float32) {
+	if HasFMA {
+		vector(opRelu, dst, x, x)
+		return
+	}
+	reluPortable(dst, x)
+}
+
+// Reciprocal writes 1/x, correctly rounded.
+func Reciprocal(dst, x []float32) {
+	if HasFMA {
+		vector(opReciprocal, dst, x, x)
+		return
+	}
+	reciprocalPortable(dst, x)
+}
+
+// Sin writes the sine, within 2 ulp at any finite angle; NaN of ±∞. The assembly serves |x| ≤ 2¹⁵, single numbers beyond go through float64.
+func Sin(dst, x []float32) {
+	if HasFMA {
+		angles(true, dst, x, math.Sin)
+		return
+	}
+	Map(dst, x, math.Sin)
+}
+
+// Cos writes the cosine, within 2 ulp at any finite angle; NaN of ±∞. The assembly serves |x| ≤ 2¹⁵, single numbers beyond go through float64.
+func Cos(dst, x []float32) {
+	if HasFMA {
+		angles(false, dst, x, math.Cos)
+		return
+	}
+	Map(dst, x, math.Cos)
+}
+
 func addPortable(dst, x, y []float32) {
 	x, y = x[:len(dst)], y[:len(dst)]
 	for i := range dst {
@@ -30,6 +245,53 @@ func divPortable(dst, x, y []float32) {
 	}
 }
 
+func maxPortable(dst, x, y []float32) {
+	x, y = x[:len(dst)], y[:len(dst)]
+	for i, v := range x {
+		if !(v > y[i]) && v == v {
+			v = y[i]
+		}
+		dst[i] = v
+	}
+}
+
+func minPortable(dst, x, y []float32) {
+	x, y = x[:len(dst)], y[:len(dst)]
+	for i, v := range x {
+		if !(v < y[i]) && v == v {
+			v = y[i]
+		}
+		dst[i] = v
+	}
+}
+
+func negPortable(dst, x []float32) {
+	for i, v := range x[:len(dst)] {
+		dst[i] = -v
+	}
+}
+
+func absPortable(dst, x []float32) {
+	for i, v := range x[:len(dst)] {
+		dst[i] = float32(math.Abs(float64(v)))
+	}
+}
+
+func reluPortable(dst, x []float32) {
+	for i, v := range x[:len(dst)] {
+		if v < 0 {
+			v = 0
+		}
+		dst[i] = v
+	}
+}
+
+func reciprocalPortable(dst, x []float32) {
+	for i, v := range x[:len(dst)] {
+		dst[i] = 1 / v
+	}
+}
+
 // Fill writes v everywhere.
 func Fill(dst []float32, v float32) {
 	for i := range dst {
@@ -39,6 +301,9 @@ func Fill(dst []float32, v float32) {
 
 // sigmoid is 1/(1+e⁻ˣ).
 func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+
+// softplus is ln(1 + eˣ).
+func softplus(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }
 
 // Map writes f of each element, computed in float64 and rounded.
 func Map(dst, x []float32, f func(float64) float64) {

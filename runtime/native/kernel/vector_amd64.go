@@ -2,23 +2,6 @@
 
 package kernel
 
-import "math"
-
-// lanes is the number of elements of a vector register.
-const lanes = 8
-
-// The vector kernels by number: called through a switch, so that the compiler sees that no pointer escapes.
-const (
-	opAdd = iota
-	opSub
-	opMul
-	opDiv
-	opSqrt
-	opExp
-	opSigmoid
-	opTanh
-)
-
 func call(op int, dst, x, y *float32, n int) {
 	switch op {
 	case opAdd:
@@ -29,6 +12,10 @@ func call(op int, dst, x, y *float32, n int) {
 		vecMul(dst, x, y, n)
 	case opDiv:
 		vecDiv(dst, x, y, n)
+	case opMax:
+		maxVec(dst, x, y, n)
+	case opMin:
+		minVec(dst, x, y, n)
 	case opSqrt:
 		sqrtVec(dst, x, n)
 	case opExp:
@@ -37,6 +24,24 @@ func call(op int, dst, x, y *float32, n int) {
 		sigmoidVec(dst, x, n)
 	case opTanh:
 		tanhVec(dst, x, n)
+	case opNeg:
+		negVec(dst, x, n)
+	case opAbs:
+		absVec(dst, x, n)
+	case opRelu:
+		reluVec(dst, x, n)
+	case opReciprocal:
+		reciprocalVec(dst, x, n)
+	case opFloor:
+		floorVec(dst, x, n)
+	case opCeil:
+		ceilVec(dst, x, n)
+	case opLog:
+		logVec(dst, x, n)
+	case opErf:
+		erfVec(dst, x, n)
+	case opSoftplus:
+		softplusVec(dst, x, n)
 	}
 }
 
@@ -57,74 +62,42 @@ func vector(op int, dst, x, y []float32) {
 	}
 }
 
-// Add writes x + y.
-func Add(dst, x, y []float32) {
-	if HasFMA {
-		vector(opAdd, dst, x, y)
-		return
+// angles runs the sine or cosine on all elements. A vector with numbers too large for the assembly goes through a buffer without them, as
+// do those left over, and they are computed in float64.
+func angles(sine bool, dst, x []float32, f func(float64) float64) {
+	x = x[:len(dst)]
+	for at := 0; at < len(dst); {
+		if n := (len(dst) - at) &^ (lanes - 1); n > 0 {
+			done := angle(sine, &dst[at], &x[at], n)
+			if at += done; done == n {
+				continue
+			}
+		}
+		n := min(lanes, len(dst)-at)
+		var a, small [lanes]float32
+		copy(a[:], x[at:at+n])
+		for i, v := range a {
+			if -far <= v && v <= far {
+				small[i] = v
+			}
+		}
+		angle(sine, &small[0], &small[0], lanes)
+		for i, v := range a[:n] {
+			dst[at+i] = small[i]
+			if !(-far <= v && v <= far) {
+				dst[at+i] = float32(f(float64(v)))
+			}
+		}
+		at += n
 	}
-	addPortable(dst, x, y)
 }
 
-// Sub writes x − y.
-func Sub(dst, x, y []float32) {
-	if HasFMA {
-		vector(opSub, dst, x, y)
-		return
+func angle(sine bool, dst, x *float32, n int) int {
+	if sine {
+		return sinVec(dst, x, n)
 	}
-	subPortable(dst, x, y)
+	return cosVec(dst, x, n)
 }
 
-// Mul writes x·y.
-func Mul(dst, x, y []float32) {
-	if HasFMA {
-		vector(opMul, dst, x, y)
-		return
-	}
-	mulPortable(dst, x, y)
-}
-
-// Div writes x/y.
-func Div(dst, x, y []float32) {
-	if HasFMA {
-		vector(opDiv, dst, x, y)
-		return
-	}
-	divPortable(dst, x, y)
-}
-
-// Sqrt writes √x, correctly rounded.
-func Sqrt(dst, x []float32) {
-	if HasFMA {
-		vector(opSqrt, dst, x, x)
-		return
-	}
-	Map(dst, x, math.Sqrt)
-}
-
-// Exp writes eˣ, within 2 ulp (3 where the result is subnormal).
-func Exp(dst, x []float32) {
-	if HasFMA {
-		vector(opExp, dst, x, x)
-		return
-	}
-	Map(dst, x, math.Exp)
-}
-
-// Sigmoid writes 1/(1+e⁻ˣ), within 3 ulp; below −88 it stays at e⁻⁸⁸ = 6e-39.
-func Sigmoid(dst, x []float32) {
-	if HasFMA {
-		vector(opSigmoid, dst, x, x)
-		return
-	}
-	Map(dst, x, sigmoid)
-}
-
-// Tanh writes the hyperbolic tangent, within 3 ulp.
-func Tanh(dst, x []float32) {
-	if HasFMA {
-		vector(opTanh, dst, x, x)
-		return
-	}
-	Map(dst, x, math.Tanh)
-}
+// far is the size of angles up to which the assembly serves.
+const far = 1 << 15

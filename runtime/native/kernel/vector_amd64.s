@@ -76,6 +76,46 @@ loop:
 	VZEROUPPER
 	RET
 
+// func maxVec(dst, x, y *float32, n int)
+TEXT ·maxVec(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ y+16(FP), BX
+	MOVQ n+24(FP), CX
+loop:
+	VMOVUPS (SI), Y0
+	VMAXPS (BX), Y0, Y1
+	VCMPPS $3, Y0, Y0, Y2
+	VBLENDVPS Y2, Y0, Y1, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, BX
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func minVec(dst, x, y *float32, n int)
+TEXT ·minVec(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ y+16(FP), BX
+	MOVQ n+24(FP), CX
+loop:
+	VMOVUPS (SI), Y0
+	VMINPS (BX), Y0, Y1
+	VCMPPS $3, Y0, Y0, Y2
+	VBLENDVPS Y2, Y0, Y1, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, BX
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
 // func sqrtVec(dst, x *float32, n int)
 TEXT ·sqrtVec(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), DI
@@ -229,6 +269,369 @@ loop:
 	ADDQ $32, DI
 	SUBQ $8, CX
 	JNZ loop
+	VZEROUPPER
+	RET
+
+// func negVec(dst, x *float32, n int)
+TEXT ·negVec(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	VMOVUPS ·c80000000<>(SB), Y15
+loop:
+	VMOVUPS (SI), Y0
+	VXORPS Y15, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func absVec(dst, x *float32, n int)
+TEXT ·absVec(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	VMOVUPS ·c80000000<>(SB), Y15
+loop:
+	VMOVUPS (SI), Y0
+	VANDNPS Y0, Y15, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func reluVec(dst, x *float32, n int)
+TEXT ·reluVec(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	VMOVUPS ·c00000000<>(SB), Y15
+loop:
+	VMOVUPS (SI), Y0
+	VMAXPS Y0, Y15, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func reciprocalVec(dst, x *float32, n int)
+TEXT ·reciprocalVec(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	VMOVUPS ·c3f800000<>(SB), Y15
+loop:
+	VMOVUPS (SI), Y0
+	VDIVPS Y0, Y15, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func floorVec(dst, x *float32, n int)
+TEXT ·floorVec(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+loop:
+	VMOVUPS (SI), Y0
+	VROUNDPS $9, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func ceilVec(dst, x *float32, n int)
+TEXT ·ceilVec(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+loop:
+	VMOVUPS (SI), Y0
+	VROUNDPS $10, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func logVec(dst, x *float32, n int)
+TEXT ·logVec(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	VMOVUPS ·c7f800000<>(SB), Y15
+	VMOVUPS ·c00000000<>(SB), Y14
+	VMOVUPS ·cff800000<>(SB), Y13
+loop:
+	VMOVUPS (SI), Y0
+	VMULPS ·c4c000000<>(SB), Y0, Y9
+	VCMPPS $1, ·c00800000<>(SB), Y0, Y1
+	VBLENDVPS Y1, Y9, Y0, Y9
+	VANDPS ·cc18aa123<>(SB), Y1, Y1
+	VPSUBD ·c3f3504f3<>(SB), Y9, Y4
+	VPAND ·cff800000<>(SB), Y4, Y5
+	VPSUBD Y5, Y9, Y9
+	VPSRAD $23, Y4, Y4
+	VCVTDQ2PS Y4, Y4
+	VSUBPS ·c3f800000<>(SB), Y9, Y9
+	VMULPS Y9, Y9, Y5
+	VMOVUPS ·c3e02adb6<>(SB), Y6
+	VMOVUPS ·cbd9c5ac1<>(SB), Y7
+	VFMADD213PS ·c3e116d0e<>(SB), Y5, Y6
+	VFMADD213PS ·cbe06c2a1<>(SB), Y5, Y7
+	VFMADD213PS ·c3e4cd004<>(SB), Y5, Y6
+	VFMADD213PS ·cbe2a3922<>(SB), Y5, Y7
+	VFMADD213PS ·c3eaaaaaa<>(SB), Y5, Y6
+	VFMADD213PS ·cbe800113<>(SB), Y5, Y7
+	VFMADD231PS Y7, Y9, Y6
+	VMULPS Y5, Y9, Y8
+	VMULPS Y8, Y6, Y6
+	VFMADD231PS ·cb95e8083<>(SB), Y4, Y6
+	VFMADD231PS ·cbf000000<>(SB), Y5, Y6
+	VFMADD132PS ·c3f800000<>(SB), Y6, Y9
+	VFMADD231PS ·c3f318000<>(SB), Y4, Y9
+	VADDPS Y1, Y9, Y9
+	VCMPPS $5, Y15, Y0, Y2
+	VBLENDVPS Y2, Y0, Y9, Y9
+	VCMPPS $0, Y14, Y0, Y2
+	VBLENDVPS Y2, Y13, Y9, Y9
+	VCMPPS $1, Y14, Y0, Y2
+	VORPS Y2, Y9, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func erfVec(dst, x *float32, n int)
+TEXT ·erfVec(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	VMOVUPS ·cc2ae0000<>(SB), Y15
+	VMOVUPS ·c42b00000<>(SB), Y14
+	VMOVUPS ·c3f800000<>(SB), Y13
+	VMOVUPS ·c40800000<>(SB), Y12
+	VMOVUPS ·c80000000<>(SB), Y11
+loop:
+	VMOVUPS (SI), Y0
+	VMOVAPS Y0, Y7
+	VANDPS Y11, Y0, Y8
+	VANDNPS Y0, Y11, Y5
+	VMINPS Y5, Y12, Y1
+	VMOVUPS ·c39436ecd<>(SB), Y3
+	VFMADD213PS ·cbb412d83<>(SB), Y1, Y3
+	VFMADD213PS ·c3cb2e5bf<>(SB), Y1, Y3
+	VFMADD213PS ·cbdd329a3<>(SB), Y1, Y3
+	VFMADD213PS ·cbf235d76<>(SB), Y1, Y3
+	VFMADD213PS ·cbf904475<>(SB), Y1, Y3
+	VFMADD213PS ·cb9b30e56<>(SB), Y1, Y3
+	VMOVAPS Y3, Y0
+	VMAXPS Y0, Y15, Y0
+	VMINPS Y0, Y14, Y0
+	VMULPS ·c3fb8aa3b<>(SB), Y0, Y1
+	VROUNDPS $0, Y1, Y1
+	VFNMADD231PS ·c3f318000<>(SB), Y1, Y0
+	VFNMADD231PS ·cb95e8083<>(SB), Y1, Y0
+	VMOVUPS ·c39506967<>(SB), Y3
+	VFMADD213PS ·c3ab743ce<>(SB), Y0, Y3
+	VFMADD213PS ·c3c088908<>(SB), Y0, Y3
+	VFMADD213PS ·c3d2aa9c1<>(SB), Y0, Y3
+	VFMADD213PS ·c3e2aaaaa<>(SB), Y0, Y3
+	VFMADD213PS ·c3f000000<>(SB), Y0, Y3
+	VMULPS Y0, Y0, Y4
+	VFMADD213PS Y0, Y4, Y3
+	VADDPS ·c3f800000<>(SB), Y3, Y3
+	VCVTPS2DQ Y1, Y1
+	VPADDD ·c0000007f<>(SB), Y1, Y1
+	VPSLLD $23, Y1, Y1
+	VMULPS Y1, Y3, Y0
+	VSUBPS Y0, Y13, Y0
+	VORPS Y8, Y0, Y0
+	VMULPS Y7, Y7, Y1
+	VMOVUPS ·c38a4a342<>(SB), Y3
+	VFMADD213PS ·cba51f54c<>(SB), Y1, Y3
+	VFMADD213PS ·c3baa020b<>(SB), Y1, Y3
+	VFMADD213PS ·cbcdbfc6e<>(SB), Y1, Y3
+	VFMADD213PS ·c3de7167a<>(SB), Y1, Y3
+	VFMADD213PS ·cbec0939f<>(SB), Y1, Y3
+	VFMADD213PS ·c3e0375d4<>(SB), Y1, Y3
+	VFMADD213PS Y7, Y7, Y3
+	VCMPPS $1, Y13, Y5, Y2
+	VBLENDVPS Y2, Y3, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func softplusVec(dst, x *float32, n int)
+TEXT ·softplusVec(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	VMOVUPS ·cc2d00000<>(SB), Y15
+	VMOVUPS ·c42b20000<>(SB), Y14
+	VMOVUPS ·c80000000<>(SB), Y13
+	VMOVUPS ·c00000000<>(SB), Y12
+	VMOVUPS ·c40000000<>(SB), Y11
+loop:
+	VMOVUPS (SI), Y0
+	VMAXPS Y0, Y12, Y7
+	VORPS Y13, Y0, Y0
+	VMAXPS Y0, Y15, Y0
+	VMINPS Y0, Y14, Y0
+	VMULPS ·c3fb8aa3b<>(SB), Y0, Y1
+	VROUNDPS $0, Y1, Y1
+	VFNMADD231PS ·c3f318000<>(SB), Y1, Y0
+	VFNMADD231PS ·cb95e8083<>(SB), Y1, Y0
+	VMOVUPS ·c39506967<>(SB), Y3
+	VFMADD213PS ·c3ab743ce<>(SB), Y0, Y3
+	VFMADD213PS ·c3c088908<>(SB), Y0, Y3
+	VFMADD213PS ·c3d2aa9c1<>(SB), Y0, Y3
+	VFMADD213PS ·c3e2aaaaa<>(SB), Y0, Y3
+	VFMADD213PS ·c3f000000<>(SB), Y0, Y3
+	VMULPS Y0, Y0, Y4
+	VFMADD213PS Y0, Y4, Y3
+	VADDPS ·c3f800000<>(SB), Y3, Y3
+	VCVTPS2DQ Y1, Y1
+	VPSRAD $1, Y1, Y2
+	VPSUBD Y2, Y1, Y1
+	VPADDD ·c0000007f<>(SB), Y2, Y2
+	VPSLLD $23, Y2, Y2
+	VPADDD ·c0000007f<>(SB), Y1, Y1
+	VPSLLD $23, Y1, Y1
+	VMULPS Y2, Y3, Y0
+	VMULPS Y1, Y0, Y0
+	VADDPS Y0, Y0, Y1
+	VADDPS Y11, Y0, Y0
+	VDIVPS Y0, Y1, Y0
+	VMULPS Y0, Y0, Y1
+	VMOVUPS ·c3a0f74c4<>(SB), Y3
+	VFMADD213PS ·c3b0f5cdd<>(SB), Y1, Y3
+	VFMADD213PS ·c3c4ce91c<>(SB), Y1, Y3
+	VFMADD213PS ·c3daaaa80<>(SB), Y1, Y3
+	VMULPS Y0, Y1, Y1
+	VFMADD213PS Y0, Y1, Y3
+	VADDPS Y7, Y3, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func sinVec(dst, x *float32, n int) (done int)
+TEXT ·sinVec(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	XORQ DX, DX
+	VMOVUPS ·c80000000<>(SB), Y15
+loop:
+	VMOVUPS (SI)(DX*4), Y9
+	VANDNPS Y9, Y15, Y0
+	VCMPPS $14, ·c47000000<>(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL AX, AX
+	JNZ stop
+	VMOVUPS ·c4b400000<>(SB), Y4
+	VFMADD231PS ·c3f22f983<>(SB), Y9, Y4
+	VSUBPS ·c4b400000<>(SB), Y4, Y6
+	VFNMADD231PS ·c3fc90fdb<>(SB), Y6, Y9
+	VFNMADD231PS ·cb33bbd2e<>(SB), Y6, Y9
+	VFNMADD231PS ·ca6f72ced<>(SB), Y6, Y9
+	VMULPS Y9, Y9, Y5
+	VMOVUPS ·cb94c9e71<>(SB), Y7
+	VMOVUPS ·c37ccf29c<>(SB), Y8
+	VFMADD213PS ·c3c088393<>(SB), Y5, Y7
+	VFMADD213PS ·cbab6060f<>(SB), Y5, Y8
+	VFMADD213PS ·cbe2aaaa2<>(SB), Y5, Y7
+	VFMADD213PS ·c3d2aaaa5<>(SB), Y5, Y8
+	VMULPS Y9, Y5, Y6
+	VFMADD213PS Y9, Y6, Y7
+	VFMADD213PS ·cbf000000<>(SB), Y5, Y8
+	VFMADD213PS ·c3f800000<>(SB), Y5, Y8
+	VPSLLD $31, Y4, Y5
+	VPSLLD $30, Y4, Y4
+	VPAND ·c80000000<>(SB), Y4, Y4
+	VBLENDVPS Y5, Y8, Y7, Y6
+	VXORPS Y4, Y6, Y7
+	VMOVUPS Y7, (DI)(DX*4)
+	ADDQ $8, DX
+	CMPQ DX, CX
+	JLT loop
+stop:
+	MOVQ DX, done+24(FP)
+	VZEROUPPER
+	RET
+
+// func cosVec(dst, x *float32, n int) (done int)
+TEXT ·cosVec(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	XORQ DX, DX
+	VMOVUPS ·c80000000<>(SB), Y15
+loop:
+	VMOVUPS (SI)(DX*4), Y9
+	VANDNPS Y9, Y15, Y0
+	VCMPPS $14, ·c47000000<>(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL AX, AX
+	JNZ stop
+	VMOVUPS ·c4b400000<>(SB), Y4
+	VFMADD231PS ·c3f22f983<>(SB), Y9, Y4
+	VSUBPS ·c4b400000<>(SB), Y4, Y6
+	VFNMADD231PS ·c3fc90fdb<>(SB), Y6, Y9
+	VFNMADD231PS ·cb33bbd2e<>(SB), Y6, Y9
+	VFNMADD231PS ·ca6f72ced<>(SB), Y6, Y9
+	VMULPS Y9, Y9, Y5
+	VMOVUPS ·cb94c9e71<>(SB), Y7
+	VMOVUPS ·c37ccf29c<>(SB), Y8
+	VFMADD213PS ·c3c088393<>(SB), Y5, Y7
+	VFMADD213PS ·cbab6060f<>(SB), Y5, Y8
+	VFMADD213PS ·cbe2aaaa2<>(SB), Y5, Y7
+	VFMADD213PS ·c3d2aaaa5<>(SB), Y5, Y8
+	VMULPS Y9, Y5, Y6
+	VFMADD213PS Y9, Y6, Y7
+	VFMADD213PS ·cbf000000<>(SB), Y5, Y8
+	VFMADD213PS ·c3f800000<>(SB), Y5, Y8
+	VPSLLD $31, Y4, Y5
+	VPSLLD $30, Y4, Y4
+	VPAND ·c80000000<>(SB), Y4, Y4
+	VBLENDVPS Y5, Y7, Y8, Y8
+	VXORPS Y4, Y8, Y8
+	VXORPS Y5, Y8, Y8
+	VMOVUPS Y8, (DI)(DX*4)
+	ADDQ $8, DX
+	CMPQ DX, CX
+	JLT loop
+stop:
+	MOVQ DX, done+24(FP)
 	VZEROUPPER
 	RET
 
@@ -439,3 +842,426 @@ DATA ·cbeaaaa99<>+20(SB)/4, $0xbeaaaa99
 DATA ·cbeaaaa99<>+24(SB)/4, $0xbeaaaa99
 DATA ·cbeaaaa99<>+28(SB)/4, $0xbeaaaa99
 GLOBL ·cbeaaaa99<>(SB), RODATA|NOPTR, $32
+DATA ·c00000000<>+0(SB)/4, $0x00000000
+DATA ·c00000000<>+4(SB)/4, $0x00000000
+DATA ·c00000000<>+8(SB)/4, $0x00000000
+DATA ·c00000000<>+12(SB)/4, $0x00000000
+DATA ·c00000000<>+16(SB)/4, $0x00000000
+DATA ·c00000000<>+20(SB)/4, $0x00000000
+DATA ·c00000000<>+24(SB)/4, $0x00000000
+DATA ·c00000000<>+28(SB)/4, $0x00000000
+GLOBL ·c00000000<>(SB), RODATA|NOPTR, $32
+DATA ·c7f800000<>+0(SB)/4, $0x7f800000
+DATA ·c7f800000<>+4(SB)/4, $0x7f800000
+DATA ·c7f800000<>+8(SB)/4, $0x7f800000
+DATA ·c7f800000<>+12(SB)/4, $0x7f800000
+DATA ·c7f800000<>+16(SB)/4, $0x7f800000
+DATA ·c7f800000<>+20(SB)/4, $0x7f800000
+DATA ·c7f800000<>+24(SB)/4, $0x7f800000
+DATA ·c7f800000<>+28(SB)/4, $0x7f800000
+GLOBL ·c7f800000<>(SB), RODATA|NOPTR, $32
+DATA ·cff800000<>+0(SB)/4, $0xff800000
+DATA ·cff800000<>+4(SB)/4, $0xff800000
+DATA ·cff800000<>+8(SB)/4, $0xff800000
+DATA ·cff800000<>+12(SB)/4, $0xff800000
+DATA ·cff800000<>+16(SB)/4, $0xff800000
+DATA ·cff800000<>+20(SB)/4, $0xff800000
+DATA ·cff800000<>+24(SB)/4, $0xff800000
+DATA ·cff800000<>+28(SB)/4, $0xff800000
+GLOBL ·cff800000<>(SB), RODATA|NOPTR, $32
+DATA ·c4c000000<>+0(SB)/4, $0x4c000000
+DATA ·c4c000000<>+4(SB)/4, $0x4c000000
+DATA ·c4c000000<>+8(SB)/4, $0x4c000000
+DATA ·c4c000000<>+12(SB)/4, $0x4c000000
+DATA ·c4c000000<>+16(SB)/4, $0x4c000000
+DATA ·c4c000000<>+20(SB)/4, $0x4c000000
+DATA ·c4c000000<>+24(SB)/4, $0x4c000000
+DATA ·c4c000000<>+28(SB)/4, $0x4c000000
+GLOBL ·c4c000000<>(SB), RODATA|NOPTR, $32
+DATA ·c00800000<>+0(SB)/4, $0x00800000
+DATA ·c00800000<>+4(SB)/4, $0x00800000
+DATA ·c00800000<>+8(SB)/4, $0x00800000
+DATA ·c00800000<>+12(SB)/4, $0x00800000
+DATA ·c00800000<>+16(SB)/4, $0x00800000
+DATA ·c00800000<>+20(SB)/4, $0x00800000
+DATA ·c00800000<>+24(SB)/4, $0x00800000
+DATA ·c00800000<>+28(SB)/4, $0x00800000
+GLOBL ·c00800000<>(SB), RODATA|NOPTR, $32
+DATA ·cc18aa123<>+0(SB)/4, $0xc18aa123
+DATA ·cc18aa123<>+4(SB)/4, $0xc18aa123
+DATA ·cc18aa123<>+8(SB)/4, $0xc18aa123
+DATA ·cc18aa123<>+12(SB)/4, $0xc18aa123
+DATA ·cc18aa123<>+16(SB)/4, $0xc18aa123
+DATA ·cc18aa123<>+20(SB)/4, $0xc18aa123
+DATA ·cc18aa123<>+24(SB)/4, $0xc18aa123
+DATA ·cc18aa123<>+28(SB)/4, $0xc18aa123
+GLOBL ·cc18aa123<>(SB), RODATA|NOPTR, $32
+DATA ·c3f3504f3<>+0(SB)/4, $0x3f3504f3
+DATA ·c3f3504f3<>+4(SB)/4, $0x3f3504f3
+DATA ·c3f3504f3<>+8(SB)/4, $0x3f3504f3
+DATA ·c3f3504f3<>+12(SB)/4, $0x3f3504f3
+DATA ·c3f3504f3<>+16(SB)/4, $0x3f3504f3
+DATA ·c3f3504f3<>+20(SB)/4, $0x3f3504f3
+DATA ·c3f3504f3<>+24(SB)/4, $0x3f3504f3
+DATA ·c3f3504f3<>+28(SB)/4, $0x3f3504f3
+GLOBL ·c3f3504f3<>(SB), RODATA|NOPTR, $32
+DATA ·c3e02adb6<>+0(SB)/4, $0x3e02adb6
+DATA ·c3e02adb6<>+4(SB)/4, $0x3e02adb6
+DATA ·c3e02adb6<>+8(SB)/4, $0x3e02adb6
+DATA ·c3e02adb6<>+12(SB)/4, $0x3e02adb6
+DATA ·c3e02adb6<>+16(SB)/4, $0x3e02adb6
+DATA ·c3e02adb6<>+20(SB)/4, $0x3e02adb6
+DATA ·c3e02adb6<>+24(SB)/4, $0x3e02adb6
+DATA ·c3e02adb6<>+28(SB)/4, $0x3e02adb6
+GLOBL ·c3e02adb6<>(SB), RODATA|NOPTR, $32
+DATA ·cbd9c5ac1<>+0(SB)/4, $0xbd9c5ac1
+DATA ·cbd9c5ac1<>+4(SB)/4, $0xbd9c5ac1
+DATA ·cbd9c5ac1<>+8(SB)/4, $0xbd9c5ac1
+DATA ·cbd9c5ac1<>+12(SB)/4, $0xbd9c5ac1
+DATA ·cbd9c5ac1<>+16(SB)/4, $0xbd9c5ac1
+DATA ·cbd9c5ac1<>+20(SB)/4, $0xbd9c5ac1
+DATA ·cbd9c5ac1<>+24(SB)/4, $0xbd9c5ac1
+DATA ·cbd9c5ac1<>+28(SB)/4, $0xbd9c5ac1
+GLOBL ·cbd9c5ac1<>(SB), RODATA|NOPTR, $32
+DATA ·c3e116d0e<>+0(SB)/4, $0x3e116d0e
+DATA ·c3e116d0e<>+4(SB)/4, $0x3e116d0e
+DATA ·c3e116d0e<>+8(SB)/4, $0x3e116d0e
+DATA ·c3e116d0e<>+12(SB)/4, $0x3e116d0e
+DATA ·c3e116d0e<>+16(SB)/4, $0x3e116d0e
+DATA ·c3e116d0e<>+20(SB)/4, $0x3e116d0e
+DATA ·c3e116d0e<>+24(SB)/4, $0x3e116d0e
+DATA ·c3e116d0e<>+28(SB)/4, $0x3e116d0e
+GLOBL ·c3e116d0e<>(SB), RODATA|NOPTR, $32
+DATA ·cbe06c2a1<>+0(SB)/4, $0xbe06c2a1
+DATA ·cbe06c2a1<>+4(SB)/4, $0xbe06c2a1
+DATA ·cbe06c2a1<>+8(SB)/4, $0xbe06c2a1
+DATA ·cbe06c2a1<>+12(SB)/4, $0xbe06c2a1
+DATA ·cbe06c2a1<>+16(SB)/4, $0xbe06c2a1
+DATA ·cbe06c2a1<>+20(SB)/4, $0xbe06c2a1
+DATA ·cbe06c2a1<>+24(SB)/4, $0xbe06c2a1
+DATA ·cbe06c2a1<>+28(SB)/4, $0xbe06c2a1
+GLOBL ·cbe06c2a1<>(SB), RODATA|NOPTR, $32
+DATA ·c3e4cd004<>+0(SB)/4, $0x3e4cd004
+DATA ·c3e4cd004<>+4(SB)/4, $0x3e4cd004
+DATA ·c3e4cd004<>+8(SB)/4, $0x3e4cd004
+DATA ·c3e4cd004<>+12(SB)/4, $0x3e4cd004
+DATA ·c3e4cd004<>+16(SB)/4, $0x3e4cd004
+DATA ·c3e4cd004<>+20(SB)/4, $0x3e4cd004
+DATA ·c3e4cd004<>+24(SB)/4, $0x3e4cd004
+DATA ·c3e4cd004<>+28(SB)/4, $0x3e4cd004
+GLOBL ·c3e4cd004<>(SB), RODATA|NOPTR, $32
+DATA ·cbe2a3922<>+0(SB)/4, $0xbe2a3922
+DATA ·cbe2a3922<>+4(SB)/4, $0xbe2a3922
+DATA ·cbe2a3922<>+8(SB)/4, $0xbe2a3922
+DATA ·cbe2a3922<>+12(SB)/4, $0xbe2a3922
+DATA ·cbe2a3922<>+16(SB)/4, $0xbe2a3922
+DATA ·cbe2a3922<>+20(SB)/4, $0xbe2a3922
+DATA ·cbe2a3922<>+24(SB)/4, $0xbe2a3922
+DATA ·cbe2a3922<>+28(SB)/4, $0xbe2a3922
+GLOBL ·cbe2a3922<>(SB), RODATA|NOPTR, $32
+DATA ·c3eaaaaaa<>+0(SB)/4, $0x3eaaaaaa
+DATA ·c3eaaaaaa<>+4(SB)/4, $0x3eaaaaaa
+DATA ·c3eaaaaaa<>+8(SB)/4, $0x3eaaaaaa
+DATA ·c3eaaaaaa<>+12(SB)/4, $0x3eaaaaaa
+DATA ·c3eaaaaaa<>+16(SB)/4, $0x3eaaaaaa
+DATA ·c3eaaaaaa<>+20(SB)/4, $0x3eaaaaaa
+DATA ·c3eaaaaaa<>+24(SB)/4, $0x3eaaaaaa
+DATA ·c3eaaaaaa<>+28(SB)/4, $0x3eaaaaaa
+GLOBL ·c3eaaaaaa<>(SB), RODATA|NOPTR, $32
+DATA ·cbe800113<>+0(SB)/4, $0xbe800113
+DATA ·cbe800113<>+4(SB)/4, $0xbe800113
+DATA ·cbe800113<>+8(SB)/4, $0xbe800113
+DATA ·cbe800113<>+12(SB)/4, $0xbe800113
+DATA ·cbe800113<>+16(SB)/4, $0xbe800113
+DATA ·cbe800113<>+20(SB)/4, $0xbe800113
+DATA ·cbe800113<>+24(SB)/4, $0xbe800113
+DATA ·cbe800113<>+28(SB)/4, $0xbe800113
+GLOBL ·cbe800113<>(SB), RODATA|NOPTR, $32
+DATA ·cbf000000<>+0(SB)/4, $0xbf000000
+DATA ·cbf000000<>+4(SB)/4, $0xbf000000
+DATA ·cbf000000<>+8(SB)/4, $0xbf000000
+DATA ·cbf000000<>+12(SB)/4, $0xbf000000
+DATA ·cbf000000<>+16(SB)/4, $0xbf000000
+DATA ·cbf000000<>+20(SB)/4, $0xbf000000
+DATA ·cbf000000<>+24(SB)/4, $0xbf000000
+DATA ·cbf000000<>+28(SB)/4, $0xbf000000
+GLOBL ·cbf000000<>(SB), RODATA|NOPTR, $32
+DATA ·c40800000<>+0(SB)/4, $0x40800000
+DATA ·c40800000<>+4(SB)/4, $0x40800000
+DATA ·c40800000<>+8(SB)/4, $0x40800000
+DATA ·c40800000<>+12(SB)/4, $0x40800000
+DATA ·c40800000<>+16(SB)/4, $0x40800000
+DATA ·c40800000<>+20(SB)/4, $0x40800000
+DATA ·c40800000<>+24(SB)/4, $0x40800000
+DATA ·c40800000<>+28(SB)/4, $0x40800000
+GLOBL ·c40800000<>(SB), RODATA|NOPTR, $32
+DATA ·c39436ecd<>+0(SB)/4, $0x39436ecd
+DATA ·c39436ecd<>+4(SB)/4, $0x39436ecd
+DATA ·c39436ecd<>+8(SB)/4, $0x39436ecd
+DATA ·c39436ecd<>+12(SB)/4, $0x39436ecd
+DATA ·c39436ecd<>+16(SB)/4, $0x39436ecd
+DATA ·c39436ecd<>+20(SB)/4, $0x39436ecd
+DATA ·c39436ecd<>+24(SB)/4, $0x39436ecd
+DATA ·c39436ecd<>+28(SB)/4, $0x39436ecd
+GLOBL ·c39436ecd<>(SB), RODATA|NOPTR, $32
+DATA ·cbb412d83<>+0(SB)/4, $0xbb412d83
+DATA ·cbb412d83<>+4(SB)/4, $0xbb412d83
+DATA ·cbb412d83<>+8(SB)/4, $0xbb412d83
+DATA ·cbb412d83<>+12(SB)/4, $0xbb412d83
+DATA ·cbb412d83<>+16(SB)/4, $0xbb412d83
+DATA ·cbb412d83<>+20(SB)/4, $0xbb412d83
+DATA ·cbb412d83<>+24(SB)/4, $0xbb412d83
+DATA ·cbb412d83<>+28(SB)/4, $0xbb412d83
+GLOBL ·cbb412d83<>(SB), RODATA|NOPTR, $32
+DATA ·c3cb2e5bf<>+0(SB)/4, $0x3cb2e5bf
+DATA ·c3cb2e5bf<>+4(SB)/4, $0x3cb2e5bf
+DATA ·c3cb2e5bf<>+8(SB)/4, $0x3cb2e5bf
+DATA ·c3cb2e5bf<>+12(SB)/4, $0x3cb2e5bf
+DATA ·c3cb2e5bf<>+16(SB)/4, $0x3cb2e5bf
+DATA ·c3cb2e5bf<>+20(SB)/4, $0x3cb2e5bf
+DATA ·c3cb2e5bf<>+24(SB)/4, $0x3cb2e5bf
+DATA ·c3cb2e5bf<>+28(SB)/4, $0x3cb2e5bf
+GLOBL ·c3cb2e5bf<>(SB), RODATA|NOPTR, $32
+DATA ·cbdd329a3<>+0(SB)/4, $0xbdd329a3
+DATA ·cbdd329a3<>+4(SB)/4, $0xbdd329a3
+DATA ·cbdd329a3<>+8(SB)/4, $0xbdd329a3
+DATA ·cbdd329a3<>+12(SB)/4, $0xbdd329a3
+DATA ·cbdd329a3<>+16(SB)/4, $0xbdd329a3
+DATA ·cbdd329a3<>+20(SB)/4, $0xbdd329a3
+DATA ·cbdd329a3<>+24(SB)/4, $0xbdd329a3
+DATA ·cbdd329a3<>+28(SB)/4, $0xbdd329a3
+GLOBL ·cbdd329a3<>(SB), RODATA|NOPTR, $32
+DATA ·cbf235d76<>+0(SB)/4, $0xbf235d76
+DATA ·cbf235d76<>+4(SB)/4, $0xbf235d76
+DATA ·cbf235d76<>+8(SB)/4, $0xbf235d76
+DATA ·cbf235d76<>+12(SB)/4, $0xbf235d76
+DATA ·cbf235d76<>+16(SB)/4, $0xbf235d76
+DATA ·cbf235d76<>+20(SB)/4, $0xbf235d76
+DATA ·cbf235d76<>+24(SB)/4, $0xbf235d76
+DATA ·cbf235d76<>+28(SB)/4, $0xbf235d76
+GLOBL ·cbf235d76<>(SB), RODATA|NOPTR, $32
+DATA ·cbf904475<>+0(SB)/4, $0xbf904475
+DATA ·cbf904475<>+4(SB)/4, $0xbf904475
+DATA ·cbf904475<>+8(SB)/4, $0xbf904475
+DATA ·cbf904475<>+12(SB)/4, $0xbf904475
+DATA ·cbf904475<>+16(SB)/4, $0xbf904475
+DATA ·cbf904475<>+20(SB)/4, $0xbf904475
+DATA ·cbf904475<>+24(SB)/4, $0xbf904475
+DATA ·cbf904475<>+28(SB)/4, $0xbf904475
+GLOBL ·cbf904475<>(SB), RODATA|NOPTR, $32
+DATA ·cb9b30e56<>+0(SB)/4, $0xb9b30e56
+DATA ·cb9b30e56<>+4(SB)/4, $0xb9b30e56
+DATA ·cb9b30e56<>+8(SB)/4, $0xb9b30e56
+DATA ·cb9b30e56<>+12(SB)/4, $0xb9b30e56
+DATA ·cb9b30e56<>+16(SB)/4, $0xb9b30e56
+DATA ·cb9b30e56<>+20(SB)/4, $0xb9b30e56
+DATA ·cb9b30e56<>+24(SB)/4, $0xb9b30e56
+DATA ·cb9b30e56<>+28(SB)/4, $0xb9b30e56
+GLOBL ·cb9b30e56<>(SB), RODATA|NOPTR, $32
+DATA ·c38a4a342<>+0(SB)/4, $0x38a4a342
+DATA ·c38a4a342<>+4(SB)/4, $0x38a4a342
+DATA ·c38a4a342<>+8(SB)/4, $0x38a4a342
+DATA ·c38a4a342<>+12(SB)/4, $0x38a4a342
+DATA ·c38a4a342<>+16(SB)/4, $0x38a4a342
+DATA ·c38a4a342<>+20(SB)/4, $0x38a4a342
+DATA ·c38a4a342<>+24(SB)/4, $0x38a4a342
+DATA ·c38a4a342<>+28(SB)/4, $0x38a4a342
+GLOBL ·c38a4a342<>(SB), RODATA|NOPTR, $32
+DATA ·cba51f54c<>+0(SB)/4, $0xba51f54c
+DATA ·cba51f54c<>+4(SB)/4, $0xba51f54c
+DATA ·cba51f54c<>+8(SB)/4, $0xba51f54c
+DATA ·cba51f54c<>+12(SB)/4, $0xba51f54c
+DATA ·cba51f54c<>+16(SB)/4, $0xba51f54c
+DATA ·cba51f54c<>+20(SB)/4, $0xba51f54c
+DATA ·cba51f54c<>+24(SB)/4, $0xba51f54c
+DATA ·cba51f54c<>+28(SB)/4, $0xba51f54c
+GLOBL ·cba51f54c<>(SB), RODATA|NOPTR, $32
+DATA ·c3baa020b<>+0(SB)/4, $0x3baa020b
+DATA ·c3baa020b<>+4(SB)/4, $0x3baa020b
+DATA ·c3baa020b<>+8(SB)/4, $0x3baa020b
+DATA ·c3baa020b<>+12(SB)/4, $0x3baa020b
+DATA ·c3baa020b<>+16(SB)/4, $0x3baa020b
+DATA ·c3baa020b<>+20(SB)/4, $0x3baa020b
+DATA ·c3baa020b<>+24(SB)/4, $0x3baa020b
+DATA ·c3baa020b<>+28(SB)/4, $0x3baa020b
+GLOBL ·c3baa020b<>(SB), RODATA|NOPTR, $32
+DATA ·cbcdbfc6e<>+0(SB)/4, $0xbcdbfc6e
+DATA ·cbcdbfc6e<>+4(SB)/4, $0xbcdbfc6e
+DATA ·cbcdbfc6e<>+8(SB)/4, $0xbcdbfc6e
+DATA ·cbcdbfc6e<>+12(SB)/4, $0xbcdbfc6e
+DATA ·cbcdbfc6e<>+16(SB)/4, $0xbcdbfc6e
+DATA ·cbcdbfc6e<>+20(SB)/4, $0xbcdbfc6e
+DATA ·cbcdbfc6e<>+24(SB)/4, $0xbcdbfc6e
+DATA ·cbcdbfc6e<>+28(SB)/4, $0xbcdbfc6e
+GLOBL ·cbcdbfc6e<>(SB), RODATA|NOPTR, $32
+DATA ·c3de7167a<>+0(SB)/4, $0x3de7167a
+DATA ·c3de7167a<>+4(SB)/4, $0x3de7167a
+DATA ·c3de7167a<>+8(SB)/4, $0x3de7167a
+DATA ·c3de7167a<>+12(SB)/4, $0x3de7167a
+DATA ·c3de7167a<>+16(SB)/4, $0x3de7167a
+DATA ·c3de7167a<>+20(SB)/4, $0x3de7167a
+DATA ·c3de7167a<>+24(SB)/4, $0x3de7167a
+DATA ·c3de7167a<>+28(SB)/4, $0x3de7167a
+GLOBL ·c3de7167a<>(SB), RODATA|NOPTR, $32
+DATA ·cbec0939f<>+0(SB)/4, $0xbec0939f
+DATA ·cbec0939f<>+4(SB)/4, $0xbec0939f
+DATA ·cbec0939f<>+8(SB)/4, $0xbec0939f
+DATA ·cbec0939f<>+12(SB)/4, $0xbec0939f
+DATA ·cbec0939f<>+16(SB)/4, $0xbec0939f
+DATA ·cbec0939f<>+20(SB)/4, $0xbec0939f
+DATA ·cbec0939f<>+24(SB)/4, $0xbec0939f
+DATA ·cbec0939f<>+28(SB)/4, $0xbec0939f
+GLOBL ·cbec0939f<>(SB), RODATA|NOPTR, $32
+DATA ·c3e0375d4<>+0(SB)/4, $0x3e0375d4
+DATA ·c3e0375d4<>+4(SB)/4, $0x3e0375d4
+DATA ·c3e0375d4<>+8(SB)/4, $0x3e0375d4
+DATA ·c3e0375d4<>+12(SB)/4, $0x3e0375d4
+DATA ·c3e0375d4<>+16(SB)/4, $0x3e0375d4
+DATA ·c3e0375d4<>+20(SB)/4, $0x3e0375d4
+DATA ·c3e0375d4<>+24(SB)/4, $0x3e0375d4
+DATA ·c3e0375d4<>+28(SB)/4, $0x3e0375d4
+GLOBL ·c3e0375d4<>(SB), RODATA|NOPTR, $32
+DATA ·c3a0f74c4<>+0(SB)/4, $0x3a0f74c4
+DATA ·c3a0f74c4<>+4(SB)/4, $0x3a0f74c4
+DATA ·c3a0f74c4<>+8(SB)/4, $0x3a0f74c4
+DATA ·c3a0f74c4<>+12(SB)/4, $0x3a0f74c4
+DATA ·c3a0f74c4<>+16(SB)/4, $0x3a0f74c4
+DATA ·c3a0f74c4<>+20(SB)/4, $0x3a0f74c4
+DATA ·c3a0f74c4<>+24(SB)/4, $0x3a0f74c4
+DATA ·c3a0f74c4<>+28(SB)/4, $0x3a0f74c4
+GLOBL ·c3a0f74c4<>(SB), RODATA|NOPTR, $32
+DATA ·c3b0f5cdd<>+0(SB)/4, $0x3b0f5cdd
+DATA ·c3b0f5cdd<>+4(SB)/4, $0x3b0f5cdd
+DATA ·c3b0f5cdd<>+8(SB)/4, $0x3b0f5cdd
+DATA ·c3b0f5cdd<>+12(SB)/4, $0x3b0f5cdd
+DATA ·c3b0f5cdd<>+16(SB)/4, $0x3b0f5cdd
+DATA ·c3b0f5cdd<>+20(SB)/4, $0x3b0f5cdd
+DATA ·c3b0f5cdd<>+24(SB)/4, $0x3b0f5cdd
+DATA ·c3b0f5cdd<>+28(SB)/4, $0x3b0f5cdd
+GLOBL ·c3b0f5cdd<>(SB), RODATA|NOPTR, $32
+DATA ·c3c4ce91c<>+0(SB)/4, $0x3c4ce91c
+DATA ·c3c4ce91c<>+4(SB)/4, $0x3c4ce91c
+DATA ·c3c4ce91c<>+8(SB)/4, $0x3c4ce91c
+DATA ·c3c4ce91c<>+12(SB)/4, $0x3c4ce91c
+DATA ·c3c4ce91c<>+16(SB)/4, $0x3c4ce91c
+DATA ·c3c4ce91c<>+20(SB)/4, $0x3c4ce91c
+DATA ·c3c4ce91c<>+24(SB)/4, $0x3c4ce91c
+DATA ·c3c4ce91c<>+28(SB)/4, $0x3c4ce91c
+GLOBL ·c3c4ce91c<>(SB), RODATA|NOPTR, $32
+DATA ·c3daaaa80<>+0(SB)/4, $0x3daaaa80
+DATA ·c3daaaa80<>+4(SB)/4, $0x3daaaa80
+DATA ·c3daaaa80<>+8(SB)/4, $0x3daaaa80
+DATA ·c3daaaa80<>+12(SB)/4, $0x3daaaa80
+DATA ·c3daaaa80<>+16(SB)/4, $0x3daaaa80
+DATA ·c3daaaa80<>+20(SB)/4, $0x3daaaa80
+DATA ·c3daaaa80<>+24(SB)/4, $0x3daaaa80
+DATA ·c3daaaa80<>+28(SB)/4, $0x3daaaa80
+GLOBL ·c3daaaa80<>(SB), RODATA|NOPTR, $32
+DATA ·c47000000<>+0(SB)/4, $0x47000000
+DATA ·c47000000<>+4(SB)/4, $0x47000000
+DATA ·c47000000<>+8(SB)/4, $0x47000000
+DATA ·c47000000<>+12(SB)/4, $0x47000000
+DATA ·c47000000<>+16(SB)/4, $0x47000000
+DATA ·c47000000<>+20(SB)/4, $0x47000000
+DATA ·c47000000<>+24(SB)/4, $0x47000000
+DATA ·c47000000<>+28(SB)/4, $0x47000000
+GLOBL ·c47000000<>(SB), RODATA|NOPTR, $32
+DATA ·c4b400000<>+0(SB)/4, $0x4b400000
+DATA ·c4b400000<>+4(SB)/4, $0x4b400000
+DATA ·c4b400000<>+8(SB)/4, $0x4b400000
+DATA ·c4b400000<>+12(SB)/4, $0x4b400000
+DATA ·c4b400000<>+16(SB)/4, $0x4b400000
+DATA ·c4b400000<>+20(SB)/4, $0x4b400000
+DATA ·c4b400000<>+24(SB)/4, $0x4b400000
+DATA ·c4b400000<>+28(SB)/4, $0x4b400000
+GLOBL ·c4b400000<>(SB), RODATA|NOPTR, $32
+DATA ·c3f22f983<>+0(SB)/4, $0x3f22f983
+DATA ·c3f22f983<>+4(SB)/4, $0x3f22f983
+DATA ·c3f22f983<>+8(SB)/4, $0x3f22f983
+DATA ·c3f22f983<>+12(SB)/4, $0x3f22f983
+DATA ·c3f22f983<>+16(SB)/4, $0x3f22f983
+DATA ·c3f22f983<>+20(SB)/4, $0x3f22f983
+DATA ·c3f22f983<>+24(SB)/4, $0x3f22f983
+DATA ·c3f22f983<>+28(SB)/4, $0x3f22f983
+GLOBL ·c3f22f983<>(SB), RODATA|NOPTR, $32
+DATA ·c3fc90fdb<>+0(SB)/4, $0x3fc90fdb
+DATA ·c3fc90fdb<>+4(SB)/4, $0x3fc90fdb
+DATA ·c3fc90fdb<>+8(SB)/4, $0x3fc90fdb
+DATA ·c3fc90fdb<>+12(SB)/4, $0x3fc90fdb
+DATA ·c3fc90fdb<>+16(SB)/4, $0x3fc90fdb
+DATA ·c3fc90fdb<>+20(SB)/4, $0x3fc90fdb
+DATA ·c3fc90fdb<>+24(SB)/4, $0x3fc90fdb
+DATA ·c3fc90fdb<>+28(SB)/4, $0x3fc90fdb
+GLOBL ·c3fc90fdb<>(SB), RODATA|NOPTR, $32
+DATA ·cb33bbd2e<>+0(SB)/4, $0xb33bbd2e
+DATA ·cb33bbd2e<>+4(SB)/4, $0xb33bbd2e
+DATA ·cb33bbd2e<>+8(SB)/4, $0xb33bbd2e
+DATA ·cb33bbd2e<>+12(SB)/4, $0xb33bbd2e
+DATA ·cb33bbd2e<>+16(SB)/4, $0xb33bbd2e
+DATA ·cb33bbd2e<>+20(SB)/4, $0xb33bbd2e
+DATA ·cb33bbd2e<>+24(SB)/4, $0xb33bbd2e
+DATA ·cb33bbd2e<>+28(SB)/4, $0xb33bbd2e
+GLOBL ·cb33bbd2e<>(SB), RODATA|NOPTR, $32
+DATA ·ca6f72ced<>+0(SB)/4, $0xa6f72ced
+DATA ·ca6f72ced<>+4(SB)/4, $0xa6f72ced
+DATA ·ca6f72ced<>+8(SB)/4, $0xa6f72ced
+DATA ·ca6f72ced<>+12(SB)/4, $0xa6f72ced
+DATA ·ca6f72ced<>+16(SB)/4, $0xa6f72ced
+DATA ·ca6f72ced<>+20(SB)/4, $0xa6f72ced
+DATA ·ca6f72ced<>+24(SB)/4, $0xa6f72ced
+DATA ·ca6f72ced<>+28(SB)/4, $0xa6f72ced
+GLOBL ·ca6f72ced<>(SB), RODATA|NOPTR, $32
+DATA ·cb94c9e71<>+0(SB)/4, $0xb94c9e71
+DATA ·cb94c9e71<>+4(SB)/4, $0xb94c9e71
+DATA ·cb94c9e71<>+8(SB)/4, $0xb94c9e71
+DATA ·cb94c9e71<>+12(SB)/4, $0xb94c9e71
+DATA ·cb94c9e71<>+16(SB)/4, $0xb94c9e71
+DATA ·cb94c9e71<>+20(SB)/4, $0xb94c9e71
+DATA ·cb94c9e71<>+24(SB)/4, $0xb94c9e71
+DATA ·cb94c9e71<>+28(SB)/4, $0xb94c9e71
+GLOBL ·cb94c9e71<>(SB), RODATA|NOPTR, $32
+DATA ·c37ccf29c<>+0(SB)/4, $0x37ccf29c
+DATA ·c37ccf29c<>+4(SB)/4, $0x37ccf29c
+DATA ·c37ccf29c<>+8(SB)/4, $0x37ccf29c
+DATA ·c37ccf29c<>+12(SB)/4, $0x37ccf29c
+DATA ·c37ccf29c<>+16(SB)/4, $0x37ccf29c
+DATA ·c37ccf29c<>+20(SB)/4, $0x37ccf29c
+DATA ·c37ccf29c<>+24(SB)/4, $0x37ccf29c
+DATA ·c37ccf29c<>+28(SB)/4, $0x37ccf29c
+GLOBL ·c37ccf29c<>(SB), RODATA|NOPTR, $32
+DATA ·c3c088393<>+0(SB)/4, $0x3c088393
+DATA ·c3c088393<>+4(SB)/4, $0x3c088393
+DATA ·c3c088393<>+8(SB)/4, $0x3c088393
+DATA ·c3c088393<>+12(SB)/4, $0x3c088393
+DATA ·c3c088393<>+16(SB)/4, $0x3c088393
+DATA ·c3c088393<>+20(SB)/4, $0x3c088393
+DATA ·c3c088393<>+24(SB)/4, $0x3c088393
+DATA ·c3c088393<>+28(SB)/4, $0x3c088393
+GLOBL ·c3c088393<>(SB), RODATA|NOPTR, $32
+DATA ·cbab6060f<>+0(SB)/4, $0xbab6060f
+DATA ·cbab6060f<>+4(SB)/4, $0xbab6060f
+DATA ·cbab6060f<>+8(SB)/4, $0xbab6060f
+DATA ·cbab6060f<>+12(SB)/4, $0xbab6060f
+DATA ·cbab6060f<>+16(SB)/4, $0xbab6060f
+DATA ·cbab6060f<>+20(SB)/4, $0xbab6060f
+DATA ·cbab6060f<>+24(SB)/4, $0xbab6060f
+DATA ·cbab6060f<>+28(SB)/4, $0xbab6060f
+GLOBL ·cbab6060f<>(SB), RODATA|NOPTR, $32
+DATA ·cbe2aaaa2<>+0(SB)/4, $0xbe2aaaa2
+DATA ·cbe2aaaa2<>+4(SB)/4, $0xbe2aaaa2
+DATA ·cbe2aaaa2<>+8(SB)/4, $0xbe2aaaa2
+DATA ·cbe2aaaa2<>+12(SB)/4, $0xbe2aaaa2
+DATA ·cbe2aaaa2<>+16(SB)/4, $0xbe2aaaa2
+DATA ·cbe2aaaa2<>+20(SB)/4, $0xbe2aaaa2
+DATA ·cbe2aaaa2<>+24(SB)/4, $0xbe2aaaa2
+DATA ·cbe2aaaa2<>+28(SB)/4, $0xbe2aaaa2
+GLOBL ·cbe2aaaa2<>(SB), RODATA|NOPTR, $32
+DATA ·c3d2aaaa5<>+0(SB)/4, $0x3d2aaaa5
+DATA ·c3d2aaaa5<>+4(SB)/4, $0x3d2aaaa5
+DATA ·c3d2aaaa5<>+8(SB)/4, $0x3d2aaaa5
+DATA ·c3d2aaaa5<>+12(SB)/4, $0x3d2aaaa5
+DATA ·c3d2aaaa5<>+16(SB)/4, $0x3d2aaaa5
+DATA ·c3d2aaaa5<>+20(SB)/4, $0x3d2aaaa5
+DATA ·c3d2aaaa5<>+24(SB)/4, $0x3d2aaaa5
+DATA ·c3d2aaaa5<>+28(SB)/4, $0x3d2aaaa5
+GLOBL ·c3d2aaaa5<>(SB), RODATA|NOPTR, $32

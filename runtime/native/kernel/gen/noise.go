@@ -162,8 +162,8 @@ func boxMuller(w, at int) {
 	p("\tVSQRTPS Y9, Y10")
 	p("\tVMOVDQU %d(SP), Y9\n\tVPSRLD $8, Y9, Y9\n\tVCVTDQ2PS Y9, Y9\n\tVMULPS %s, Y9, Y9", w+32, constant(bits(float64(float32(2*math.Pi))*0x1p-24)))
 	quarters()
-	reduce()
-	sinCos()
+	reduce(2)
+	sinCos(true, true)
 	p("\tVMULPS Y10, Y7, Y7\n\tVMULPS Y10, Y8, Y8")
 	p("\tVUNPCKLPS Y7, Y8, Y4\n\tVUNPCKHPS Y7, Y8, Y5\n\tVMOVUPS Y4, %d(DI)\n\tVMOVUPS Y5, %d(DI)", at, at+32)
 }

@@ -43,15 +43,16 @@ var halfPi = func() (parts []float64) {
 	return append(parts, rest+6.123233995736766e-17)
 }()
 
-// reduce takes Y6 quarters off Y9.
-func reduce() {
-	for _, part := range halfPi[:2] {
+// reduce takes Y6 quarters off Y9, with so many parts of π/2. The first difference is exact.
+func reduce(parts int) {
+	for _, part := range halfPi[:parts] {
 		p("\tVFNMADD231PS %s, Y6, Y9", constant(bits(part)))
 	}
 }
 
-// sinCos leaves in Y7 the sine and in Y8 the cosine of Y9, |Y9| ≤ π/4, plus as many quarters as the lowest two bits of Y4 say, using Y4 to Y6.
-func sinCos() {
+// sinCos leaves in Y7 the sine and in Y8 the cosine of Y9, |Y9| ≤ π/4, plus as many quarters as the lowest two bits of Y4 say, using Y4 to Y6;
+// one of them where only one is asked for.
+func sinCos(sine, cosine bool) {
 	p("\tVMULPS Y9, Y9, Y5")
 	p("\tVMOVUPS %s, Y7\n\tVMOVUPS %s, Y8", constant(bits(sinTail[2])), constant(bits(cosTail[2])))
 	for i := 1; i >= 0; i-- {
@@ -60,6 +61,13 @@ func sinCos() {
 	p("\tVMULPS Y9, Y5, Y6\n\tVFMADD213PS Y9, Y6, Y7")
 	p("\tVFMADD213PS %s, Y5, Y8\n\tVFMADD213PS %s, Y5, Y8", constant(bits(-0.5)), constant(bits(1)))
 	p("\tVPSLLD $31, Y4, Y5\n\tVPSLLD $30, Y4, Y4\n\tVPAND %s, Y4, Y4", constant(signBit))
-	p("\tVBLENDVPS Y5, Y8, Y7, Y6\n\tVBLENDVPS Y5, Y7, Y8, Y8")
-	p("\tVXORPS Y4, Y6, Y7\n\tVXORPS Y4, Y8, Y8\n\tVXORPS Y5, Y8, Y8")
+	if sine {
+		p("\tVBLENDVPS Y5, Y8, Y7, Y6")
+	}
+	if cosine {
+		p("\tVBLENDVPS Y5, Y7, Y8, Y8\n\tVXORPS Y4, Y8, Y8\n\tVXORPS Y5, Y8, Y8")
+	}
+	if sine {
+		p("\tVXORPS Y4, Y6, Y7")
+	}
 }

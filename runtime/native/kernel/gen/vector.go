@@ -8,7 +8,12 @@ import (
 // vectors are the functions of elements.
 func vectors() {
 	for _, op := range []string{"Add", "Sub", "Mul", "Div"} {
-		binary(op)
+		binary("vec"+op, func() { p("\tV%sPS (BX), Y0, Y0", strings.ToUpper(op)) })
+	}
+	for _, op := range []string{"max", "min"} { // the instructions give y if either is NaN, so x is put back where it is NaN itself
+		binary(op+"Vec", func() {
+			p("\tV%sPS (BX), Y0, Y1\n\tVCMPPS $3, Y0, Y0, Y2\n\tVBLENDVPS Y2, Y0, Y1, Y0", strings.ToUpper(op))
+		})
 	}
 	unary("sqrt", nil, func() { p("\tVSQRTPS Y0, Y0") })
 	unary("exp", []uint32{low, high}, func() { exp(false) })
@@ -18,15 +23,27 @@ func vectors() {
 		p("\tVADDPS Y13, Y0, Y0\n\tVDIVPS Y0, Y13, Y0")
 	})
 	unary("tanh", []uint32{bits(-87), bits(88), bits(1), bits(2), signBit, bits(-5.70498872745e-3), bits(0.625)}, tanh)
+	unary("neg", []uint32{signBit}, func() { p("\tVXORPS Y15, Y0, Y0") })
+	unary("abs", []uint32{signBit}, func() { p("\tVANDNPS Y0, Y15, Y0") })
+	unary("relu", []uint32{0}, func() { p("\tVMAXPS Y0, Y15, Y0") }) // of 0 and NaN, or two zeros, it gives Y0
+	unary("reciprocal", []uint32{bits(1)}, func() { p("\tVDIVPS Y0, Y15, Y0") })
+	unary("floor", nil, func() { p("\tVROUNDPS $9, Y0, Y0") })
+	unary("ceil", nil, func() { p("\tVROUNDPS $10, Y0, Y0") })
+	unary("log", []uint32{bits(math.Inf(1)), 0, bits(math.Inf(-1))}, log)
+	unary("erf", []uint32{bits(-87), bits(88), bits(1), bits(4), signBit}, erf)
+	unary("softplus", []uint32{low, high, signBit, 0, bits(2)}, softplus)
+	angle("sin", true)
+	angle("cos", false)
 }
 
-// binary is dst = x op y for n numbers, n a multiple of 8.
-func binary(op string) {
-	p("// func vec%s(dst, x, y *float32, n int)", op)
-	p("TEXT ·vec%s(SB), NOSPLIT, $0-32", op)
+// binary is dst = f(x, y) for n numbers, n a multiple of 8; body works on Y0 and the operand at BX.
+func binary(name string, body func()) {
+	p("// func %s(dst, x, y *float32, n int)", name)
+	p("TEXT ·%s(SB), NOSPLIT, $0-32", name)
 	p("\tMOVQ dst+0(FP), DI\n\tMOVQ x+8(FP), SI\n\tMOVQ y+16(FP), BX\n\tMOVQ n+24(FP), CX")
-	p("loop:\n\tVMOVUPS (SI), Y0\n\tV%sPS (BX), Y0, Y0\n\tVMOVUPS Y0, (DI)", strings.ToUpper(op))
-	p("\tADDQ $32, SI\n\tADDQ $32, BX\n\tADDQ $32, DI\n\tSUBQ $8, CX\n\tJNZ loop\n\tVZEROUPPER\n\tRET\n")
+	p("loop:\n\tVMOVUPS (SI), Y0")
+	body()
+	p("\tVMOVUPS Y0, (DI)\n\tADDQ $32, SI\n\tADDQ $32, BX\n\tADDQ $32, DI\n\tSUBQ $8, CX\n\tJNZ loop\n\tVZEROUPPER\n\tRET\n")
 }
 
 // unary is dst = f(x) for n numbers, n a multiple of 8; body works on Y0. The kept constants stay in Y15, Y14, … throughout.
@@ -85,4 +102,69 @@ func tanh() {
 	p("\tVMULPS Y1, Y3, Y3\n\tVFMADD213PS Y7, Y7, Y3")
 	p("\tVCMPPS $1, Y9, Y5, Y2") // |x| < 0.625
 	p("\tVBLENDVPS Y2, Y3, Y0, Y0")
+}
+
+// log replaces Y0 by its logarithm. Subnormal numbers are scaled by 2²⁵ first; in the end infinity and NaN give themselves, 0 −∞ and less NaN.
+func log() {
+	p("\tVMULPS %s, Y0, Y9\n\tVCMPPS $1, %s, Y0, Y1", constant(bits(0x1p25)), constant(bits(0x1p-126)))
+	p("\tVBLENDVPS Y1, Y9, Y0, Y9\n\tVANDPS %s, Y1, Y1", constant(bits(-25*math.Ln2)))
+	logarithm(1)
+	p("\tVADDPS Y1, Y9, Y9\n\tVCMPPS $5, Y15, Y0, Y2\n\tVBLENDVPS Y2, Y0, Y9, Y9") // not less than infinity
+	p("\tVCMPPS $0, Y14, Y0, Y2\n\tVBLENDVPS Y2, Y13, Y9, Y9")
+	p("\tVCMPPS $1, Y14, Y0, Y2\n\tVORPS Y2, Y9, Y0")
+}
+
+// Minimax fits of relative error: erf x = x + x·P(x²) for |x| < 1 to 2e-9, erfc x = exp P(x) for 1 ≤ x ≤ 4 to 2e-9 of erf x,
+// ln(1 + y) = w + w³·P(w²), w = 2y/(2 + y), for 0 ≤ y ≤ 1 to 5e-9.
+var (
+	erfNear   = []float64{0.1283791657, -0.3761262575, 0.1128358418, -0.02685376649, 0.005188231903, -0.0008009269612, 7.850538785e-05}
+	erfFar    = []float64{-0.0003415222051, -1.127089194, -0.6381448268, -0.10310676, 0.02183806668, -0.00294765899, 0.0001863792638}
+	log1pTail = []float64{0.08333301902, 0.01250674917, 0.002187541938, 0.0005472416456}
+)
+
+// horner leaves in Y3 the polynomial of register x.
+func horner(x string, c []float64) {
+	p("\tVMOVUPS %s, Y3", constant(bits(c[len(c)-1])))
+	for i := len(c) - 2; i >= 0; i-- {
+		p("\tVFMADD213PS %s, %s, Y3", constant(bits(c[i])), x)
+	}
+}
+
+// erf replaces Y0.
+func erf() {
+	p("\tVMOVAPS Y0, Y7\n\tVANDPS Y11, Y0, Y8\n\tVANDNPS Y0, Y11, Y5") // x, its sign, |x|
+	p("\tVMINPS Y5, Y12, Y1")
+	horner("Y1", erfFar)
+	p("\tVMOVAPS Y3, Y0")
+	exp(true)
+	p("\tVSUBPS Y0, Y13, Y0\n\tVORPS Y8, Y0, Y0\n\tVMULPS Y7, Y7, Y1")
+	horner("Y1", erfNear)
+	p("\tVFMADD213PS Y7, Y7, Y3\n\tVCMPPS $1, Y13, Y5, Y2\n\tVBLENDVPS Y2, Y3, Y0, Y0")
+}
+
+// softplus replaces Y0 by max(x, 0) + ln(1 + e^−|x|).
+func softplus() {
+	p("\tVMAXPS Y0, Y12, Y7\n\tVORPS Y13, Y0, Y0")
+	exp(false)
+	p("\tVADDPS Y0, Y0, Y1\n\tVADDPS Y11, Y0, Y0\n\tVDIVPS Y0, Y1, Y0\n\tVMULPS Y0, Y0, Y1")
+	horner("Y1", log1pTail)
+	p("\tVMULPS Y0, Y1, Y1\n\tVFMADD213PS Y0, Y1, Y3\n\tVADDPS Y7, Y3, Y0")
+}
+
+// far is the angle beyond which three parts of π/2 are too few.
+const far = 1 << 15
+
+// angle is the sine or cosine of n numbers, n a multiple of 8. It stops before a vector with a number beyond far or infinite and returns how many
+// it has done.
+func angle(name string, sine bool) {
+	p("// func %sVec(dst, x *float32, n int) (done int)", name)
+	p("TEXT ·%sVec(SB), NOSPLIT, $0-32", name)
+	p("\tMOVQ dst+0(FP), DI\n\tMOVQ x+8(FP), SI\n\tMOVQ n+16(FP), CX\n\tXORQ DX, DX\n\tVMOVUPS %s, Y15", constant(signBit))
+	p("loop:\n\tVMOVUPS (SI)(DX*4), Y9\n\tVANDNPS Y9, Y15, Y0\n\tVCMPPS $14, %s, Y0, Y0", constant(bits(far)))
+	p("\tVMOVMSKPS Y0, AX\n\tTESTL AX, AX\n\tJNZ stop")
+	quarters()
+	reduce(3)
+	sinCos(sine, !sine)
+	p("\tVMOVUPS %s, (DI)(DX*4)", map[bool]string{true: "Y7", false: "Y8"}[sine])
+	p("\tADDQ $8, DX\n\tCMPQ DX, CX\n\tJLT loop\nstop:\n\tMOVQ DX, done+24(FP)\n\tVZEROUPPER\n\tRET\n")
 }

@@ -1,0 +1,9 @@
+//go:build !amd64 || purego
+
+package kernel
+
+func vector(int, []float32, []float32, []float32) { panic("kernel: no vectors without assembly") }
+
+func angles(bool, []float32, []float32, func(float64) float64) {
+	panic("kernel: no vectors without assembly")
+}
