@@ -15,8 +15,8 @@ func init() {
 	register("Div", arithmetic(kernel.Div, func(x, y float32) float32 { return x / y }, func(x, y float64) float64 { return x / y }, quotient[int64], quotient[uint64]))
 	register("Mod", prepareMod)
 	register("Pow", preparePow)
-	register("Min", fold(lesser[float32], lesser[float64], lesser[int64], lesser[uint64]))
-	register("Max", fold(greater[float32], greater[float64], greater[int64], greater[uint64]))
+	register("Min", fold(kernel.Min, lesser[float32], lesser[float64], lesser[int64], lesser[uint64]))
+	register("Max", fold(kernel.Max, greater[float32], greater[float64], greater[int64], greater[uint64]))
 	register("Clip", prepareClip)
 	register("BitwiseAnd", bitwise(func(x, y uint64) uint64 { return x & y }))
 	register("BitwiseOr", bitwise(func(x, y uint64) uint64 { return x | y }))
@@ -128,8 +128,9 @@ func same[T tensor.Element](c *call, x []T, f func(x, y T) T) func() error {
 }
 
 // fold applies a binary function from left to right over any number of operands.
-func fold(f32 func(x, y float32) float32, f64 func(x, y float64) float64, i64 func(x, y int64) int64, u64 func(x, y uint64) uint64) prepare {
-	pair := arithmetic(nil, f32, f64, i64, u64)
+func fold(vec func(dst, x, y []float32), f32 func(x, y float32) float32, f64 func(x, y float64) float64, i64 func(x, y int64) int64,
+	u64 func(x, y uint64) uint64) prepare {
+	pair := arithmetic(vec, f32, f64, i64, u64)
 	return func(c *call) (func() error, error) {
 		if len(c.in) == 1 {
 			return prepareCopy(c)

@@ -22,16 +22,16 @@ func init() {
 	}{
 		"Sqrt":       {kernel.Sqrt, math.Sqrt},
 		"Exp":        {kernel.Exp, math.Exp},
-		"Log":        {nil, math.Log},
-		"Sin":        {nil, math.Sin},
-		"Cos":        {nil, math.Cos},
+		"Log":        {kernel.Log, math.Log},
+		"Sin":        {kernel.Sin, math.Sin},
+		"Cos":        {kernel.Cos, math.Cos},
 		"Tanh":       {kernel.Tanh, math.Tanh},
 		"Sigmoid":    {kernel.Sigmoid, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }},
-		"Erf":        {nil, math.Erf},
-		"Reciprocal": {nil, func(x float64) float64 { return 1 / x }},
-		"Floor":      {nil, math.Floor},
-		"Ceil":       {nil, math.Ceil},
-		"Softplus":   {nil, softplus},
+		"Erf":        {kernel.Erf, math.Erf},
+		"Reciprocal": {kernel.Reciprocal, func(x float64) float64 { return 1 / x }},
+		"Floor":      {kernel.Floor, math.Floor},
+		"Ceil":       {kernel.Ceil, math.Ceil},
+		"Softplus":   {kernel.Softplus, softplus},
 	} {
 		register(name, floatUnary(func(*call) (func(float64) float64, func(dst, x []float32)) { return f.f64, f.f32 }))
 	}

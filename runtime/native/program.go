@@ -23,26 +23,26 @@ type vectorOp struct {
 var vectorOps = map[string]vectorOp{}
 
 func init() {
-	for name, f := range map[string]func(dst, x, y []float32){"Add": kernel.Add, "Sub": kernel.Sub, "Mul": kernel.Mul, "Div": kernel.Div} {
-		g := map[string]func(x, y float64) float64{"Add": add[float64], "Sub": sub[float64], "Mul": mul[float64], "Div": func(x, y float64) float64 { return x / y }}[name]
+	for name, f := range map[string]func(dst, x, y []float32){"Add": kernel.Add, "Sub": kernel.Sub, "Mul": kernel.Mul, "Div": kernel.Div, "Max": kernel.Max,
+		"Min": kernel.Min} {
+		g := map[string]func(x, y float64) float64{"Add": add[float64], "Sub": sub[float64], "Mul": mul[float64], "Div": func(x, y float64) float64 { return x / y },
+			"Max": greater[float64], "Min": lesser[float64]}[name]
 		vectorOps[name] = vectorOp{2, constantly(func(dst, a, b, _ []float32) { f(dst, a, b) }), constantly(two(g))}
 	}
-	for name, f := range map[string]func(dst, x []float32){"Sqrt": kernel.Sqrt, "Exp": kernel.Exp, "Sigmoid": kernel.Sigmoid, "Tanh": kernel.Tanh} {
-		g := map[string]func(float64) float64{"Sqrt": math.Sqrt, "Exp": math.Exp, "Tanh": math.Tanh, "Sigmoid": func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }}[name]
-		vectorOps[name] = vectorOp{1, constantly(func(dst, a, _, _ []float32) { f(dst, a) }), constantly(one(g))}
+	for name, f := range map[string]struct {
+		f32 func(dst, x []float32)
+		f64 func(float64) float64
+	}{
+		"Sqrt": {kernel.Sqrt, math.Sqrt}, "Exp": {kernel.Exp, math.Exp}, "Log": {kernel.Log, math.Log}, "Sin": {kernel.Sin, math.Sin}, "Cos": {kernel.Cos, math.Cos},
+		"Tanh": {kernel.Tanh, math.Tanh}, "Sigmoid": {kernel.Sigmoid, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }}, "Erf": {kernel.Erf, math.Erf},
+		"Floor": {kernel.Floor, math.Floor}, "Ceil": {kernel.Ceil, math.Ceil}, "Softplus": {kernel.Softplus, softplus}, "Neg": {kernel.Neg, neg[float64]},
+		"Reciprocal": {kernel.Reciprocal, func(x float64) float64 { return 1 / x }}, "Abs": {kernel.Abs, math.Abs}, "Relu": {kernel.Relu, relu[float64]},
+	} {
+		vectorOps[name] = vectorOp{1, constantly(func(dst, a, _, _ []float32) { f.f32(dst, a) }), constantly(one(f.f64))}
 	}
-	for name, f := range map[string]func(float64) float64{"Log": math.Log, "Sin": math.Sin, "Cos": math.Cos, "Erf": math.Erf, "Floor": math.Floor, "Ceil": math.Ceil, "Softplus": softplus} {
-		vectorOps[name] = vectorOp{1, constantly(func(dst, a, _, _ []float32) { kernel.Map(dst, a, f) }), constantly(one(f))}
-	}
-	both1("Neg", neg[float32], neg[float64])
-	both1("Reciprocal", func(x float32) float32 { return 1 / x }, func(x float64) float64 { return 1 / x })
-	both1("Abs", func(x float32) float32 { return float32(math.Abs(float64(x))) }, math.Abs)
 	both1("Sign", sign[float32], sign[float64])
-	both1("Relu", relu[float32], relu[float64])
 	both1("Not", func(x float32) float32 { return 1 - x }, func(x float64) float64 { return 1 - x })
 	both1("Cast", func(x float32) float32 { return x }, func(x float64) float64 { return x })
-	both2("Max", greater[float32], greater[float64])
-	both2("Min", lesser[float32], lesser[float64])
 	both2("And", mul[float32], mul[float64])
 	both2("Or", greater[float32], greater[float64])
 	both2("Equal", truth(func(x, y float32) bool { return x == y }), truth(func(x, y float64) bool { return x == y }))
