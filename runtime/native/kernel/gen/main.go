@@ -15,6 +15,7 @@ var files = map[string]func(){
 	"product_amd64.s": products,
 	"vector_amd64.s":  vectors,
 	"fused_amd64.s":   fused,
+	"rows_amd64.s":    rows,
 
 	"../../../models/noise/noise_amd64.s": noise,
 }
