@@ -5,6 +5,7 @@ import (
 
 	"fmtool/models/graph"
 	"fmtool/models/tensor"
+	"fmtool/runtime/native/kernel"
 )
 
 func init() {
@@ -33,9 +34,20 @@ func prepareLayerNorm(c *call) (func() error, error) {
 	}
 	rows, n := tensor.Size(x.Shape()[:axis]), tensor.Size(x.Shape()[axis:])
 	epsilon := float64(c.node.Float("epsilon", 1e-5))
+	means, invs := tensor.New(tensor.Float64, rows), tensor.New(tensor.Float64, rows)
+	if gain, shift := c.in[1], absent(c.in, 2); x.DType() == tensor.Float32 && full32(gain, n) && (shift.IsZero() || full32(shift, n)) {
+		var bias []float32
+		if !shift.IsZero() {
+			bias = shift.Float32()
+		}
+		return func() error {
+			kernel.LayerNorm(c.out[0].Float32(), x.Float32(), gain.Float32(), bias, epsilon, means.Float64(), invs.Float64())
+			writeMoments(c, means, invs)
+			return nil
+		}, nil
+	}
 	wide := tensor.New(tensor.Float64, x.Shape()...)
 	scale, bias := stretched(c.in[1], x.Shape(), axis), stretched(absent(c.in, 2), x.Shape(), axis)
-	means, invs := tensor.New(tensor.Float64, rows), tensor.New(tensor.Float64, rows)
 	return func() error {
 		tensor.Convert(wide, x)
 		g, b := scale(), bias()
@@ -51,13 +63,21 @@ func prepareLayerNorm(c *call) (func() error, error) {
 			}
 		}
 		tensor.Convert(c.out[0], wide)
-		for i, stat := range []tensor.Tensor{means, invs} {
-			if 1+i < len(c.out) && !c.out[1+i].IsZero() {
-				tensor.Convert(c.out[1+i], stat)
-			}
-		}
+		writeMoments(c, means, invs)
 		return nil
 	}, nil
+}
+
+// full32 reports n numbers of float32, which need not be repeated.
+func full32(t tensor.Tensor, n int) bool { return t.DType() == tensor.Float32 && t.Len() == n }
+
+// writeMoments writes the results of a layer norm that ask for the rows' means and 1/√(variance + ε).
+func writeMoments(c *call, means, invs tensor.Tensor) {
+	for i, stat := range []tensor.Tensor{means, invs} {
+		if 1+i < len(c.out) && !c.out[1+i].IsZero() {
+			tensor.Convert(c.out[1+i], stat)
+		}
+	}
 }
 
 // stretched reads a scale or bias as float64 values of the normalised dimensions; nil if it is absent.

@@ -2,6 +2,7 @@ package native
 
 import (
 	"math"
+	"slices"
 
 	"fmtool/models/graph"
 	"fmtool/models/tensor"
@@ -27,8 +28,12 @@ func reduction(f func(acc, v float64) float64, i func(acc, v int64) int64, start
 		if mean && out.Len() > 0 {
 			divisor = x.Len() / out.Len()
 		}
-		if v, ok := x.Any().([]float32); ok && c.node.Op != "ReduceMax" {
-			if run := fastSum(v, out.Float32(), x.Shape(), over, float64(divisor)); run != nil {
+		if v, ok := x.Any().([]float32); ok {
+			fast := fastSum
+			if c.node.Op == "ReduceMax" {
+				fast = fastMax
+			}
+			if run := fast(v, out.Float32(), x.Shape(), over, float64(divisor)); run != nil {
 				return run, nil
 			}
 		}
@@ -153,7 +158,25 @@ func fastSum(x, out []float32, shape []int, over []bool, divisor float64) func()
 	return nil
 }
 
-// prepareSoftmax is eˣ⁻ᵐ/Σ along the axis, m the largest, in float64.
+// fastMax covers the largest of everything and over trailing dimensions. It returns nil for others.
+func fastMax(x, out []float32, shape []int, over []bool, _ float64) func() error {
+	last := len(over)
+	for last > 0 && over[last-1] {
+		last--
+	}
+	if slices.Contains(over[:last], true) {
+		return nil
+	}
+	n := tensor.Size(shape[last:])
+	return func() error {
+		for i := range out {
+			out[i] = kernel.Largest(x[i*n : (i+1)*n])
+		}
+		return nil
+	}
+}
+
+// prepareSoftmax is eˣ⁻ᵐ/Σ along the axis, m the largest, in float64, or in float32 rows by their kernel.
 func prepareSoftmax(c *call) (func() error, error) {
 	x, out := c.in[0], c.out[0]
 	axis, err := graph.Axis(c.node.Int("axis", -1), x.Rank())
@@ -165,6 +188,10 @@ func prepareSoftmax(c *call) (func() error, error) {
 	}
 	outer, inner := axisSizes(x.Shape(), axis)
 	n := x.Dim(axis)
+	if v, ok := x.Any().([]float32); ok && inner == 1 {
+		dst := out.Float32()
+		return func() error { kernel.Softmax(dst, v, n); return nil }, nil
+	}
 	wide := tensor.New(tensor.Float64, x.Shape()...)
 	v := wide.Float64()
 	return func() error {
