@@ -13,6 +13,11 @@ const (
 	opDiv
 	opMax
 	opMin
+	opEqual
+	opLess
+	opLessOrEqual
+	opGreater
+	opGreaterOrEqual
 	opSqrt
 	opExp
 	opSigmoid
@@ -26,6 +31,7 @@ const (
 	opLog
 	opErf
 	opSoftplus
+	opSign
 )
 
 // Add writes x + y.
@@ -215,6 +221,127 @@ func Cos(dst, x []float32) {
 		return
 	}
 	Map(dst, x, math.Cos)
+}
+
+// Equal writes 1 where x = y and 0 elsewhere.
+func Equal(dst, x, y []float32) {
+	if HasFMA {
+		vector(opEqual, dst, x, y)
+		return
+	}
+	for i := range dst {
+		dst[i] = truth(x[i] == y[i])
+	}
+}
+
+// Less writes 1 where x < y and 0 elsewhere.
+func Less(dst, x, y []float32) {
+	if HasFMA {
+		vector(opLess, dst, x, y)
+		return
+	}
+	for i := range dst {
+		dst[i] = truth(x[i] < y[i])
+	}
+}
+
+// LessOrEqual writes 1 where x ≤ y and 0 elsewhere.
+func LessOrEqual(dst, x, y []float32) {
+	if HasFMA {
+		vector(opLessOrEqual, dst, x, y)
+		return
+	}
+	for i := range dst {
+		dst[i] = truth(x[i] <= y[i])
+	}
+}
+
+// Greater writes 1 where x > y and 0 elsewhere.
+func Greater(dst, x, y []float32) {
+	if HasFMA {
+		vector(opGreater, dst, x, y)
+		return
+	}
+	for i := range dst {
+		dst[i] = truth(x[i] > y[i])
+	}
+}
+
+// GreaterOrEqual writes 1 where x ≥ y and 0 elsewhere.
+func GreaterOrEqual(dst, x, y []float32) {
+	if HasFMA {
+		vector(opGreaterOrEqual, dst, x, y)
+		return
+	}
+	for i := range dst {
+		dst[i] = truth(x[i] >= y[i])
+	}
+}
+
+func truth(b bool) float32 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// Sign writes −1, 0 or 1, and NaN for NaN.
+func Sign(dst, x []float32) {
+	if HasFMA {
+		vector(opSign, dst, x, x)
+		return
+	}
+	for i, v := range x[:len(dst)] {
+		dst[i] = v
+		if v != 0 && v == v {
+			dst[i] = float32(math.Copysign(1, float64(v)))
+		}
+	}
+}
+
+// Elu writes above·x for x > 0 and below·(eˣ − 1) elsewhere, within 3 ulp: ELU with above 1 and below α, SELU with γ and γα.
+func Elu(dst, x []float32, above, below float32) {
+	if HasFMA {
+		kinked(true, dst, x, above, below)
+		return
+	}
+	for i, v := range x[:len(dst)] {
+		if v > 0 {
+			dst[i] = above * v
+		} else {
+			dst[i] = float32(float64(below) * math.Expm1(float64(v)))
+		}
+	}
+}
+
+// LeakyRelu writes x for x > 0 and alpha·x elsewhere.
+func LeakyRelu(dst, x []float32, alpha float32) {
+	if HasFMA {
+		kinked(false, dst, x, 1, alpha)
+		return
+	}
+	for i, v := range x[:len(dst)] {
+		if v > 0 {
+			dst[i] = v
+		} else {
+			dst[i] = alpha * v
+		}
+	}
+}
+
+// Where writes x where cond is not 0 and y elsewhere.
+func Where(dst, cond, x, y []float32) {
+	n := inSteps(len(dst), lanes)
+	if n > 0 {
+		whereVec(&dst[0], &cond[:n][0], &x[:n][0], &y[:n][0], n)
+	}
+	for i := n; i < len(dst); i++ {
+		if cond[i] != 0 {
+			dst[i] = x[i]
+		} else {
+			dst[i] = y[i]
+		}
+	}
 }
 
 func addPortable(dst, x, y []float32) {

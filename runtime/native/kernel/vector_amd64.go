@@ -16,6 +16,16 @@ func call(op int, dst, x, y *float32, n int) {
 		maxVec(dst, x, y, n)
 	case opMin:
 		minVec(dst, x, y, n)
+	case opEqual:
+		equalVec(dst, x, y, n)
+	case opLess:
+		lessVec(dst, x, y, n)
+	case opLessOrEqual:
+		lessOrEqualVec(dst, x, y, n)
+	case opGreater:
+		greaterVec(dst, x, y, n)
+	case opGreaterOrEqual:
+		greaterOrEqualVec(dst, x, y, n)
 	case opSqrt:
 		sqrtVec(dst, x, n)
 	case opExp:
@@ -42,6 +52,8 @@ func call(op int, dst, x, y *float32, n int) {
 		erfVec(dst, x, n)
 	case opSoftplus:
 		softplusVec(dst, x, n)
+	case opSign:
+		signVec(dst, x, n)
 	}
 }
 
@@ -58,6 +70,28 @@ func vector(op int, dst, x, y []float32) {
 		copy(a[:], x[n:])
 		copy(b[:], y[n:])
 		call(op, &a[0], &a[0], &b[0], lanes)
+		copy(dst[n:], a[:])
+	}
+}
+
+// kinked runs ELU or leaky ReLU on all elements, as vector does.
+func kinked(elu bool, dst, x []float32, above, below float32) {
+	f := func(dst, x *float32, n int) {
+		if elu {
+			eluVec(dst, x, n, above, below)
+		} else {
+			leakyVec(dst, x, n, above, below)
+		}
+	}
+	n := len(dst) &^ (lanes - 1)
+	x = x[:len(dst)]
+	if n > 0 {
+		f(&dst[0], &x[0], n)
+	}
+	if n < len(dst) {
+		var a [lanes]float32
+		copy(a[:], x[n:])
+		f(&a[0], &a[0], lanes)
 		copy(dst[n:], a[:])
 	}
 }

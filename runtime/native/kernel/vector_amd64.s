@@ -116,6 +116,101 @@ loop:
 	VZEROUPPER
 	RET
 
+// func equalVec(dst, x, y *float32, n int)
+TEXT ·equalVec(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ y+16(FP), BX
+	MOVQ n+24(FP), CX
+loop:
+	VMOVUPS (SI), Y0
+	VCMPPS $0, (BX), Y0, Y0
+	VANDPS ·c3f800000<>(SB), Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, BX
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func lessVec(dst, x, y *float32, n int)
+TEXT ·lessVec(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ y+16(FP), BX
+	MOVQ n+24(FP), CX
+loop:
+	VMOVUPS (SI), Y0
+	VCMPPS $1, (BX), Y0, Y0
+	VANDPS ·c3f800000<>(SB), Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, BX
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func lessOrEqualVec(dst, x, y *float32, n int)
+TEXT ·lessOrEqualVec(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ y+16(FP), BX
+	MOVQ n+24(FP), CX
+loop:
+	VMOVUPS (SI), Y0
+	VCMPPS $2, (BX), Y0, Y0
+	VANDPS ·c3f800000<>(SB), Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, BX
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func greaterVec(dst, x, y *float32, n int)
+TEXT ·greaterVec(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ y+16(FP), BX
+	MOVQ n+24(FP), CX
+loop:
+	VMOVUPS (SI), Y0
+	VCMPPS $14, (BX), Y0, Y0
+	VANDPS ·c3f800000<>(SB), Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, BX
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func greaterOrEqualVec(dst, x, y *float32, n int)
+TEXT ·greaterOrEqualVec(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ y+16(FP), BX
+	MOVQ n+24(FP), CX
+loop:
+	VMOVUPS (SI), Y0
+	VCMPPS $13, (BX), Y0, Y0
+	VANDPS ·c3f800000<>(SB), Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, BX
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
 // func sqrtVec(dst, x *float32, n int)
 TEXT ·sqrtVec(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), DI
@@ -544,6 +639,115 @@ loop:
 	VZEROUPPER
 	RET
 
+// func signVec(dst, x *float32, n int)
+TEXT ·signVec(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	VMOVUPS ·c80000000<>(SB), Y15
+	VMOVUPS ·c3f800000<>(SB), Y14
+	VMOVUPS ·c00000000<>(SB), Y13
+loop:
+	VMOVUPS (SI), Y0
+	VANDPS Y15, Y0, Y1
+	VORPS Y14, Y1, Y1
+	VCMPPS $12, Y13, Y0, Y2
+	VBLENDVPS Y2, Y1, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func leakyVec(dst, x *float32, n int, above, below float32)
+TEXT ·leakyVec(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	VBROADCASTSS above+24(FP), Y13
+	VBROADCASTSS below+28(FP), Y12
+	VMOVUPS ·cc2ae0000<>(SB), Y15
+	VXORPS Y14, Y14, Y14
+loop:
+	VMOVUPS (SI), Y0
+	VMULPS Y13, Y0, Y5
+	VCMPPS $14, Y14, Y0, Y6
+	VMULPS Y12, Y0, Y0
+	VBLENDVPS Y6, Y5, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func eluVec(dst, x *float32, n int, above, below float32)
+TEXT ·eluVec(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	VBROADCASTSS above+24(FP), Y13
+	VBROADCASTSS below+28(FP), Y12
+	VMOVUPS ·cc2ae0000<>(SB), Y15
+	VXORPS Y14, Y14, Y14
+loop:
+	VMOVUPS (SI), Y0
+	VMULPS Y13, Y0, Y5
+	VCMPPS $14, Y14, Y0, Y6
+	VMAXPS Y0, Y15, Y0
+	VMINPS Y0, Y14, Y0
+	VMULPS ·c3fb8aa3b<>(SB), Y0, Y1
+	VROUNDPS $0, Y1, Y1
+	VFNMADD231PS ·c3f318000<>(SB), Y1, Y0
+	VFNMADD231PS ·cb95e8083<>(SB), Y1, Y0
+	VMOVUPS ·c39506967<>(SB), Y3
+	VFMADD213PS ·c3ab743ce<>(SB), Y0, Y3
+	VFMADD213PS ·c3c088908<>(SB), Y0, Y3
+	VFMADD213PS ·c3d2aa9c1<>(SB), Y0, Y3
+	VFMADD213PS ·c3e2aaaaa<>(SB), Y0, Y3
+	VFMADD213PS ·c3f000000<>(SB), Y0, Y3
+	VMULPS Y0, Y0, Y4
+	VFMADD213PS Y0, Y4, Y3
+	VCVTPS2DQ Y1, Y1
+	VPADDD ·c0000007f<>(SB), Y1, Y1
+	VPSLLD $23, Y1, Y1
+	VSUBPS ·c3f800000<>(SB), Y1, Y2
+	VFMADD213PS Y2, Y1, Y3
+	VMULPS Y12, Y3, Y0
+	VBLENDVPS Y6, Y5, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func whereVec(dst, cond, x, y, n)
+TEXT ·whereVec(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ cond+8(FP), SI
+	MOVQ x+16(FP), BX
+	MOVQ y+24(FP), DX
+	MOVQ n+32(FP), CX
+	VXORPS Y15, Y15, Y15
+loop:
+	VCMPPS $4, (SI), Y15, Y0
+	VMOVUPS (DX), Y1
+	VBLENDVPS Y0, (BX), Y1, Y1
+	VMOVUPS Y1, (DI)
+	ADDQ $32, SI
+	ADDQ $32, BX
+	ADDQ $32, DX
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
 // func sinVec(dst, x *float32, n int) (done int)
 TEXT ·sinVec(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
@@ -635,6 +839,15 @@ stop:
 	VZEROUPPER
 	RET
 
+DATA ·c3f800000<>+0(SB)/4, $0x3f800000
+DATA ·c3f800000<>+4(SB)/4, $0x3f800000
+DATA ·c3f800000<>+8(SB)/4, $0x3f800000
+DATA ·c3f800000<>+12(SB)/4, $0x3f800000
+DATA ·c3f800000<>+16(SB)/4, $0x3f800000
+DATA ·c3f800000<>+20(SB)/4, $0x3f800000
+DATA ·c3f800000<>+24(SB)/4, $0x3f800000
+DATA ·c3f800000<>+28(SB)/4, $0x3f800000
+GLOBL ·c3f800000<>(SB), RODATA|NOPTR, $32
 DATA ·cc2d00000<>+0(SB)/4, $0xc2d00000
 DATA ·cc2d00000<>+4(SB)/4, $0xc2d00000
 DATA ·cc2d00000<>+8(SB)/4, $0xc2d00000
@@ -734,15 +947,6 @@ DATA ·c3f000000<>+20(SB)/4, $0x3f000000
 DATA ·c3f000000<>+24(SB)/4, $0x3f000000
 DATA ·c3f000000<>+28(SB)/4, $0x3f000000
 GLOBL ·c3f000000<>(SB), RODATA|NOPTR, $32
-DATA ·c3f800000<>+0(SB)/4, $0x3f800000
-DATA ·c3f800000<>+4(SB)/4, $0x3f800000
-DATA ·c3f800000<>+8(SB)/4, $0x3f800000
-DATA ·c3f800000<>+12(SB)/4, $0x3f800000
-DATA ·c3f800000<>+16(SB)/4, $0x3f800000
-DATA ·c3f800000<>+20(SB)/4, $0x3f800000
-DATA ·c3f800000<>+24(SB)/4, $0x3f800000
-DATA ·c3f800000<>+28(SB)/4, $0x3f800000
-GLOBL ·c3f800000<>(SB), RODATA|NOPTR, $32
 DATA ·c0000007f<>+0(SB)/4, $0x0000007f
 DATA ·c0000007f<>+4(SB)/4, $0x0000007f
 DATA ·c0000007f<>+8(SB)/4, $0x0000007f

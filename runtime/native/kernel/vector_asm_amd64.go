@@ -64,3 +64,30 @@ func sinVec(dst, x *float32, n int) (done int)
 
 //go:noescape
 func cosVec(dst, x *float32, n int) (done int)
+
+//go:noescape
+func equalVec(dst, x, y *float32, n int)
+
+//go:noescape
+func lessVec(dst, x, y *float32, n int)
+
+//go:noescape
+func lessOrEqualVec(dst, x, y *float32, n int)
+
+//go:noescape
+func greaterVec(dst, x, y *float32, n int)
+
+//go:noescape
+func greaterOrEqualVec(dst, x, y *float32, n int)
+
+//go:noescape
+func signVec(dst, x *float32, n int)
+
+//go:noescape
+func leakyVec(dst, x *float32, n int, above, below float32)
+
+//go:noescape
+func eluVec(dst, x *float32, n int, above, below float32)
+
+//go:noescape
+func whereVec(dst, cond, x, y *float32, n int)

@@ -30,6 +30,27 @@ var unary = []struct {
 	{"Relu", kernel.Relu, func(x float64) float64 { return max(x, 0) }, 0},
 	{"Floor", kernel.Floor, math.Floor, 0},
 	{"Ceil", kernel.Ceil, math.Ceil, 0},
+	{"Sign", kernel.Sign, func(x float64) float64 {
+		if x == 0 || x != x {
+			return x
+		}
+		return math.Copysign(1, x)
+	}, 0},
+	{"LeakyRelu", func(dst, x []float32) { kernel.LeakyRelu(dst, x, 0.25) }, func(x float64) float64 { return max(x, x/4) }, 0.5},
+	{"Elu", func(dst, x []float32) { kernel.Elu(dst, x, 1, 1.5) }, elu(1, 1.5), 3},
+	{"Selu", func(dst, x []float32) { kernel.Elu(dst, x, gamma, gammaAlpha) }, elu(gamma, gammaAlpha), 3},
+}
+
+// The factors of SELU, as float32.
+const gamma, gammaAlpha = 1.0507010221481323, 1.7580993175506592
+
+func elu(above, below float64) func(float64) float64 {
+	return func(x float64) float64 {
+		if x > 0 {
+			return float64(float32(above)) * x
+		}
+		return float64(float32(below)) * math.Expm1(x)
+	}
 }
 
 // hard are numbers that functions of one operand find hard: the adversarial ones, those about 1, about multiples of π/2, of every size and sign.
@@ -123,6 +144,24 @@ var binary = []struct {
 	{"Div", kernel.Div, func(x, y float32) float32 { return x / y }},
 	{"Max", kernel.Max, func(x, y float32) float32 { return max(x, y) }},
 	{"Min", kernel.Min, func(x, y float32) float32 { return min(x, y) }},
+	{"Equal", kernel.Equal, func(x, y float32) float32 { return truth(x == y) }},
+	{"Less", kernel.Less, func(x, y float32) float32 { return truth(x < y) }},
+	{"LessOrEqual", kernel.LessOrEqual, func(x, y float32) float32 { return truth(x <= y) }},
+	{"Greater", kernel.Greater, func(x, y float32) float32 { return truth(x > y) }},
+	{"GreaterOrEqual", kernel.GreaterOrEqual, func(x, y float32) float32 { return truth(x >= y) }},
+	{"Where", func(dst, x, y []float32) { kernel.Where(dst, x, x, y) }, func(x, y float32) float32 {
+		if x != 0 {
+			return x
+		}
+		return y
+	}},
+}
+
+func truth(b bool) float32 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // They are as defined, bit for bit but for the sign of 0 and the kind of NaN, for every length, also onto an operand.
@@ -136,7 +175,9 @@ func TestBinary(t *testing.T) {
 				if i%3 == 0 {
 					x[i] = adversarial[(i+n)%len(adversarial)]
 				}
-				if i%5 == 0 {
+				if i%7 == 0 {
+					y[i] = x[i]
+				} else if i%5 == 0 {
 					y[i] = adversarial[(2*i+3*n)%len(adversarial)]
 				}
 			}
@@ -151,6 +192,24 @@ func TestBinary(t *testing.T) {
 				if x[i] != dst[i] && dst[i] == dst[i] {
 					t.Errorf("%s onto its operand differs", f.name)
 				}
+			}
+		}
+	}
+}
+
+// Where looks at its condition alone, NaN being one that holds, for every length.
+func TestWhere(t *testing.T) {
+	for n := range 71 {
+		cond, x, y, dst := guarded(t, n), guarded(t, n), guarded(t, n), guarded(t, n)
+		normal(x, 1, 1)
+		normal(y, 2, 1)
+		for i := range cond {
+			cond[i] = []float32{0, 1, float32(math.NaN()), float32(math.Copysign(0, -1)), 1e-45}[(i*i+n)%5]
+		}
+		kernel.Where(dst, cond, x, y)
+		for i, got := range dst {
+			if want := map[bool]float32{true: x[i], false: y[i]}[cond[i] != 0]; got != want {
+				t.Errorf("%d of %d with %g: %g, want %g", i, n, cond[i], got, want)
 			}
 		}
 	}

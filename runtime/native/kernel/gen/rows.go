@@ -12,9 +12,11 @@ func rows() {
 	sumRows()
 	largest()
 	softmax()
-	arguments("normVec", [2]string{"dst", "DI"}, [2]string{"x", "SI"}, [2]string{"scale", "BX"}, [2]string{"bias", "DX"}, [2]string{"moments", "AX"}, [2]string{"n", "CX"})
+	arguments("normVec", [2]string{"dst", "DI"}, [2]string{"x", "SI"}, [2]string{"scale", "BX"}, [2]string{"bias", "DX"}, [2]string{"moments", "AX"},
+		[2]string{"n", "CX"})
 	norm("\tVMOVUPS (BX), Y2\n\tVFMADD213PS (DX), Y2, Y0", "DX")
-	arguments("normScaleVec", [2]string{"dst", "DI"}, [2]string{"x", "SI"}, [2]string{"scale", "BX"}, [2]string{"moments", "AX"}, [2]string{"n", "CX"})
+	arguments("normScaleVec", [2]string{"dst", "DI"}, [2]string{"x", "SI"}, [2]string{"scale", "BX"}, [2]string{"moments", "AX"},
+		[2]string{"n", "CX"})
 	norm("\tVMULPS (BX), Y0, Y0")
 }
 
@@ -62,8 +64,8 @@ func largest() {
 	p("\tADDQ $32, SI\n\tSUBQ $8, CX\n\tJNZ loop\n\tVORPS Y1, Y0, Y0\n\tVMOVUPS Y0, (DI)\n\tVZEROUPPER\n\tRET\n")
 }
 
-// softmax writes p = eˣ⁻ᵐ for n numbers, n a multiple of 8, and adds them to eight sums. What the difference d = x − m loses, ε = (x − (d − (d − x))) −
-// (m + (d − x)), comes back as p + p·ε where p is not 0.
+// softmax writes p = eˣ⁻ᵐ for n numbers, n a multiple of 8, and adds them to eight sums. What the difference d = x − m loses,
+// ε = (x − (d − (d − x))) − (m + (d − x)), comes back as p + p·ε where p is not 0.
 func softmax() {
 	p("// func softmaxVec(dst, x *float32, n int, acc *float64, m float32)\nTEXT ·softmaxVec(SB), NOSPLIT, $0-36")
 	p("\tMOVQ dst+0(FP), DI\n\tMOVQ x+8(FP), SI\n\tMOVQ n+16(FP), CX\n\tMOVQ acc+24(FP), DX\n\tVBROADCASTSS m+32(FP), Y13")

@@ -15,6 +15,9 @@ func vectors() {
 			p("\tV%sPS (BX), Y0, Y1\n\tVCMPPS $3, Y0, Y0, Y2\n\tVBLENDVPS Y2, Y0, Y1, Y0", strings.ToUpper(op))
 		})
 	}
+	for _, c := range comparisons {
+		binary(c.name+"Vec", func() { p("\tVCMPPS $%d, (BX), Y0, Y0\n\tVANDPS %s, Y0, Y0", c.predicate, constant(bits(1))) })
+	}
 	unary("sqrt", nil, func() { p("\tVSQRTPS Y0, Y0") })
 	unary("exp", []uint32{low, high}, func() { exp(false) })
 	unary("sigmoid", []uint32{bits(-87), bits(88), bits(1)}, func() {
@@ -32,9 +35,25 @@ func vectors() {
 	unary("log", []uint32{bits(math.Inf(1)), 0, bits(math.Inf(-1))}, log)
 	unary("erf", []uint32{bits(-87), bits(88), bits(1), bits(4), signBit}, erf)
 	unary("softplus", []uint32{low, high, signBit, 0, bits(2)}, softplus)
+	unary("sign", []uint32{signBit, bits(1), 0}, func() { // ±1, but 0 and NaN as they are
+		p("\tVANDPS Y15, Y0, Y1\n\tVORPS Y14, Y1, Y1\n\tVCMPPS $12, Y13, Y0, Y2\n\tVBLENDVPS Y2, Y1, Y0, Y0")
+	})
+	kinked("leaky", func() { p("\tVMULPS Y12, Y0, Y0") })
+	kinked("elu", func() {
+		reduceExp()
+		p("\tVCVTPS2DQ Y1, Y1\n\tVPADDD %s, Y1, Y1\n\tVPSLLD $23, Y1, Y1", constant(127)) // 2ⁿ
+		p("\tVSUBPS %s, Y1, Y2\n\tVFMADD213PS Y2, Y1, Y3\n\tVMULPS Y12, Y3, Y0", constant(bits(1)))
+	})
+	where()
 	angle("sin", true)
 	angle("cos", false)
 }
+
+// comparisons give 1 where they hold and 0 elsewhere, also of NaN.
+var comparisons = []struct {
+	name      string
+	predicate int // of VCMPPS
+}{{"equal", 0}, {"less", 1}, {"lessOrEqual", 2}, {"greater", 14}, {"greaterOrEqual", 13}}
 
 // binary is dst = f(x, y) for n numbers, n a multiple of 8; body works on Y0 and the operand at BX.
 func binary(name string, body func()) {
@@ -64,18 +83,11 @@ const signBit = 0x80000000
 // The range in which the exponential is neither 0 nor infinite.
 var low, high = bits(-104), bits(89)
 
-// exp replaces Y0 by its exponential, using Y1 to Y4, with its bounds in Y15 and Y14. With n = round(x/ln 2) and r = x − n ln 2 it is 2ⁿ·(1 + r + r²·P(r)), P the
-// polynomial of Cephes' expf. 2ⁿ is applied in two factors, so that results may overflow to infinity or be subnormal; in one where the bounds keep
-// the result normal. Maximum and minimum have x as the operand that wins over a NaN.
+// exp replaces Y0 by its exponential, using Y1 to Y4, with its bounds in Y15 and Y14. 2ⁿ is applied in two factors, so that results may overflow to
+// infinity or be subnormal; in one where the bounds keep the result normal.
 func exp(normal bool) {
-	p("\tVMAXPS Y0, Y15, Y0\n\tVMINPS Y0, Y14, Y0")
-	p("\tVMULPS %s, Y0, Y1\n\tVROUNDPS $0, Y1, Y1", constant(bits(math.Log2E)))
-	p("\tVFNMADD231PS %s, Y1, Y0\n\tVFNMADD231PS %s, Y1, Y0", constant(bits(0.693359375)), constant(bits(-2.12194440e-4)))
-	p("\tVMOVUPS %s, Y3", constant(bits(1.9875691500e-4)))
-	for _, c := range []float64{1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1} {
-		p("\tVFMADD213PS %s, Y0, Y3", constant(bits(c)))
-	}
-	p("\tVMULPS Y0, Y0, Y4\n\tVFMADD213PS Y0, Y4, Y3\n\tVADDPS %s, Y3, Y3", constant(bits(1)))
+	reduceExp()
+	p("\tVADDPS %s, Y3, Y3", constant(bits(1)))
 	if normal {
 		p("\tVCVTPS2DQ Y1, Y1\n\tVPADDD %s, Y1, Y1\n\tVPSLLD $23, Y1, Y1\n\tVMULPS Y1, Y3, Y0", constant(127))
 		return
@@ -85,6 +97,39 @@ func exp(normal bool) {
 		p("\tVPADDD %s, %s, %s\n\tVPSLLD $23, %s, %s", constant(127), y, y, y, y)
 	}
 	p("\tVMULPS Y2, Y3, Y0\n\tVMULPS Y1, Y0, Y0")
+}
+
+// reduceExp leaves n = round(x/ln 2) in Y1 and, with r = x − n ln 2, eʳ − 1 = r + r²·P(r) in Y3, x being Y0 within the bounds in Y15 and Y14; P is the
+// polynomial of Cephes' expf. Maximum and minimum have x as the operand that wins over a NaN.
+func reduceExp() {
+	p("\tVMAXPS Y0, Y15, Y0\n\tVMINPS Y0, Y14, Y0")
+	p("\tVMULPS %s, Y0, Y1\n\tVROUNDPS $0, Y1, Y1", constant(bits(math.Log2E)))
+	p("\tVFNMADD231PS %s, Y1, Y0\n\tVFNMADD231PS %s, Y1, Y0", constant(bits(0.693359375)), constant(bits(-2.12194440e-4)))
+	p("\tVMOVUPS %s, Y3", constant(bits(1.9875691500e-4)))
+	for _, c := range []float64{1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1} {
+		p("\tVFMADD213PS %s, Y0, Y3", constant(bits(c)))
+	}
+	p("\tVMULPS Y0, Y0, Y4\n\tVFMADD213PS Y0, Y4, Y3")
+}
+
+// kinked is a function of n numbers, n a multiple of 8, that has a slope of its own above 0 and elsewhere what body makes of Y0, with a factor in Y12.
+func kinked(name string, body func()) {
+	p("// func %sVec(dst, x *float32, n int, above, below float32)", name)
+	p("TEXT ·%sVec(SB), NOSPLIT, $0-32", name)
+	p("\tMOVQ dst+0(FP), DI\n\tMOVQ x+8(FP), SI\n\tMOVQ n+16(FP), CX\n\tVBROADCASTSS above+24(FP), Y13\n\tVBROADCASTSS below+28(FP), Y12")
+	p("\tVMOVUPS %s, Y15\n\tVXORPS Y14, Y14, Y14", constant(bits(-87)))
+	p("loop:\n\tVMOVUPS (SI), Y0\n\tVMULPS Y13, Y0, Y5\n\tVCMPPS $14, Y14, Y0, Y6")
+	body()
+	p("\tVBLENDVPS Y6, Y5, Y0, Y0\n\tVMOVUPS Y0, (DI)")
+	each("SI", "DI")
+}
+
+// where picks x where cond is not 0 and y elsewhere.
+func where() {
+	arguments("whereVec", [2]string{"dst", "DI"}, [2]string{"cond", "SI"}, [2]string{"x", "BX"}, [2]string{"y", "DX"}, [2]string{"n", "CX"})
+	p("\tVXORPS Y15, Y15, Y15")
+	p("loop:\n\tVCMPPS $4, (SI), Y15, Y0\n\tVMOVUPS (DX), Y1\n\tVBLENDVPS Y0, (BX), Y1, Y1\n\tVMOVUPS Y1, (DI)")
+	each("SI", "BX", "DX", "DI")
 }
 
 // tanh replaces Y0: x + x·z·P(z) with z = x² for |x| < 0.625 (Cephes' tanhf), sign(x)·(1 − 2/(e^2|x| + 1)) beyond.
