@@ -3,6 +3,7 @@ package native
 import (
 	"math"
 
+	"fmtool/models/graph"
 	"fmtool/models/tensor"
 	"fmtool/runtime/native/kernel"
 )
@@ -35,38 +36,44 @@ func init() {
 	} {
 		register(name, floatUnary(func(*call) (func(float64) float64, func(dst, x []float32)) { return f.f64, f.f32 }))
 	}
-	register("LeakyRelu", floatUnary(func(c *call) (func(float64) float64, func(dst, x []float32)) {
-		alpha := float64(c.node.Float("alpha", 0.01))
-		return func(x float64) float64 {
-			if x < 0 {
-				return alpha * x
-			}
-			return x
-		}, nil
-	}))
-	register("Elu", floatUnary(func(c *call) (func(float64) float64, func(dst, x []float32)) {
-		alpha := float64(c.node.Float("alpha", 1))
-		return func(x float64) float64 {
-			if x < 0 {
-				return alpha * math.Expm1(x)
-			}
-			return x
-		}, nil
-	}))
-	register("Selu", floatUnary(func(c *call) (func(float64) float64, func(dst, x []float32)) {
-		alpha, gamma := float64(c.node.Float("alpha", seluAlpha)), float64(c.node.Float("gamma", seluGamma))
-		return func(x float64) float64 {
-			if x <= 0 {
-				return gamma * alpha * math.Expm1(x)
-			}
-			return gamma * x
-		}, nil
-	}))
+	for name, f := range kinked {
+		register(name, floatUnary(func(c *call) (func(float64) float64, func(dst, x []float32)) { return f(c.node) }))
+	}
 	register("Neg", prepareNeg)
 	register("Abs", prepareAbs)
 	register("Sign", prepareSign)
 	register("Relu", prepareRelu)
 	register("Identity", prepareCopy)
+}
+
+// kinked are the functions with a kink at 0, in both precisions, by the node's attributes.
+var kinked = map[string]func(n *graph.Node) (func(float64) float64, func(dst, x []float32)){
+	"LeakyRelu": func(n *graph.Node) (func(float64) float64, func(dst, x []float32)) {
+		alpha := float64(n.Float("alpha", 0.01))
+		return func(x float64) float64 {
+			if x < 0 {
+				return alpha * x
+			}
+			return x
+		}, func(dst, x []float32) { kernel.LeakyRelu(dst, x, float32(alpha)) }
+	},
+	"Elu": func(n *graph.Node) (func(float64) float64, func(dst, x []float32)) {
+		return elu(1, float64(n.Float("alpha", 1)))
+	},
+	"Selu": func(n *graph.Node) (func(float64) float64, func(dst, x []float32)) {
+		gamma := float64(n.Float("gamma", seluGamma))
+		return elu(gamma, gamma*float64(n.Float("alpha", seluAlpha)))
+	},
+}
+
+// elu is above·x over 0 and below·(eˣ − 1) elsewhere.
+func elu(above, below float64) (func(float64) float64, func(dst, x []float32)) {
+	return func(x float64) float64 {
+		if x > 0 {
+			return above * x
+		}
+		return below * math.Expm1(x)
+	}, func(dst, x []float32) { kernel.Elu(dst, x, float32(above), float32(below)) }
 }
 
 // The constants of SELU as ONNX prints them; see [KU17].

@@ -23,35 +23,47 @@ type vectorOp struct {
 var vectorOps = map[string]vectorOp{}
 
 func init() {
-	for name, f := range map[string]func(dst, x, y []float32){"Add": kernel.Add, "Sub": kernel.Sub, "Mul": kernel.Mul, "Div": kernel.Div, "Max": kernel.Max,
-		"Min": kernel.Min} {
-		g := map[string]func(x, y float64) float64{"Add": add[float64], "Sub": sub[float64], "Mul": mul[float64], "Div": func(x, y float64) float64 { return x / y },
-			"Max": greater[float64], "Min": lesser[float64]}[name]
-		vectorOps[name] = vectorOp{2, constantly(func(dst, a, b, _ []float32) { f(dst, a, b) }), constantly(two(g))}
+	for name, f := range map[string]struct {
+		f32 func(dst, x, y []float32)
+		f64 func(x, y float64) float64
+	}{
+		"Add": {kernel.Add, add[float64]}, "Sub": {kernel.Sub, sub[float64]}, "Mul": {kernel.Mul, mul[float64]},
+		"Div": {kernel.Div, func(x, y float64) float64 { return x / y }},
+		"Max": {kernel.Max, greater[float64]}, "Min": {kernel.Min, lesser[float64]}, "And": {kernel.Mul, mul[float64]}, "Or": {kernel.Max, greater[float64]},
+		"Equal":          {kernel.Equal, truth(func(x, y float64) bool { return x == y })},
+		"Less":           {kernel.Less, truth(func(x, y float64) bool { return x < y })},
+		"LessOrEqual":    {kernel.LessOrEqual, truth(func(x, y float64) bool { return x <= y })},
+		"Greater":        {kernel.Greater, truth(func(x, y float64) bool { return x > y })},
+		"GreaterOrEqual": {kernel.GreaterOrEqual, truth(func(x, y float64) bool { return x >= y })},
+	} {
+		vectorOps[name] = vectorOp{2, constantly(func(dst, a, b, _ []float32) { f.f32(dst, a, b) }), constantly(two(f.f64))}
 	}
 	for name, f := range map[string]struct {
 		f32 func(dst, x []float32)
 		f64 func(float64) float64
 	}{
-		"Sqrt": {kernel.Sqrt, math.Sqrt}, "Exp": {kernel.Exp, math.Exp}, "Log": {kernel.Log, math.Log}, "Sin": {kernel.Sin, math.Sin}, "Cos": {kernel.Cos, math.Cos},
-		"Tanh": {kernel.Tanh, math.Tanh}, "Sigmoid": {kernel.Sigmoid, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }}, "Erf": {kernel.Erf, math.Erf},
-		"Floor": {kernel.Floor, math.Floor}, "Ceil": {kernel.Ceil, math.Ceil}, "Softplus": {kernel.Softplus, softplus}, "Neg": {kernel.Neg, neg[float64]},
-		"Reciprocal": {kernel.Reciprocal, func(x float64) float64 { return 1 / x }}, "Abs": {kernel.Abs, math.Abs}, "Relu": {kernel.Relu, relu[float64]},
+		"Sqrt": {kernel.Sqrt, math.Sqrt}, "Exp": {kernel.Exp, math.Exp}, "Log": {kernel.Log, math.Log}, "Sin": {kernel.Sin, math.Sin},
+		"Cos": {kernel.Cos, math.Cos}, "Tanh": {kernel.Tanh, math.Tanh}, "Erf": {kernel.Erf, math.Erf}, "Softplus": {kernel.Softplus, softplus},
+		"Sigmoid": {kernel.Sigmoid, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }},
+		"Floor":   {kernel.Floor, math.Floor}, "Ceil": {kernel.Ceil, math.Ceil}, "Neg": {kernel.Neg, neg[float64]}, "Abs": {kernel.Abs, math.Abs},
+		"Relu": {kernel.Relu, relu[float64]}, "Sign": {kernel.Sign, sign[float64]},
+		"Reciprocal": {kernel.Reciprocal, func(x float64) float64 { return 1 / x }},
 	} {
 		vectorOps[name] = vectorOp{1, constantly(func(dst, a, _, _ []float32) { f.f32(dst, a) }), constantly(one(f.f64))}
 	}
-	both1("Sign", sign[float32], sign[float64])
 	both1("Not", func(x float32) float32 { return 1 - x }, func(x float64) float64 { return 1 - x })
 	both1("Cast", func(x float32) float32 { return x }, func(x float64) float64 { return x })
-	both2("And", mul[float32], mul[float64])
-	both2("Or", greater[float32], greater[float64])
-	both2("Equal", truth(func(x, y float32) bool { return x == y }), truth(func(x, y float64) bool { return x == y }))
-	both2("Less", truth(func(x, y float32) bool { return x < y }), truth(func(x, y float64) bool { return x < y }))
-	both2("LessOrEqual", truth(func(x, y float32) bool { return x <= y }), truth(func(x, y float64) bool { return x <= y }))
-	both2("Greater", truth(func(x, y float32) bool { return x > y }), truth(func(x, y float64) bool { return x > y }))
-	both2("GreaterOrEqual", truth(func(x, y float32) bool { return x >= y }), truth(func(x, y float64) bool { return x >= y }))
 	both2("Pow", func(x, y float32) float32 { return float32(math.Pow(float64(x), float64(y))) }, math.Pow)
-	vectorOps["Where"] = vectorOp{3, constantly(pick[float32]), constantly(pick[float64])}
+	vectorOps["Where"] = vectorOp{3, constantly(kernel.Where), constantly(pick[float64])}
+	for name, f := range kinked {
+		vectorOps[name] = vectorOp{1, func(n *graph.Node) func(dst, a, b, c []float32) {
+			_, g := f(n)
+			return func(dst, a, _, _ []float32) { g(dst, a) }
+		}, func(n *graph.Node) func(dst, a, b, c []float64) {
+			g, _ := f(n)
+			return one(g)
+		}}
+	}
 }
 
 // constantly is for functions that no attribute changes.

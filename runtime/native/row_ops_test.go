@@ -47,8 +47,8 @@ func rowOp(t *testing.T, d tensor.DType, op string, attrs graph.Attrs, outputs i
 	return out
 }
 
-// Softmax, layer norm and maxima are the same by the kernels of float32 rows as in float64, which has none, whatever the axis, and whether scale and bias are
-// whole, repeated or absent.
+// Softmax, layer norm and maxima are the same by the kernels of float32 rows as in float64, which has none, whatever the axis, and whether scale and
+// bias are whole, repeated or absent.
 func TestRowKernelsAreTheReference(t *testing.T) {
 	for _, c := range []struct {
 		op      string
