@@ -285,6 +285,87 @@ func TestLoopIsRefused(t *testing.T) {
 	}
 }
 
+// gradients are those of the sum of y = build(x…) with respect to each of x.
+func gradients(t *testing.T, build func(b *graph.Builder, x []*graph.Value) *graph.Value, x ...tensor.Tensor) [][]float64 {
+	t.Helper()
+	b := graph.NewBuilder("gradients")
+	in, out := make([]*graph.Value, len(x)), make([]tensor.Tensor, len(x))
+	for i, v := range x {
+		in[i], out[i] = b.Input(fmt.Sprint("x", i), tensor.Float64, graph.ShapeOf(v.Shape()...)...), tensor.New(tensor.Float64, v.Shape()...)
+	}
+	y := b.ReduceSum(build(b, in), false)
+	for i, g := range autodiff.VJP(b, y, b.Scalar(tensor.Float64, 1), in...) {
+		b.Output(fmt.Sprint("g", i), g)
+	}
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := native.Compile(g, native.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Run(context.Background(), x, out); err != nil {
+		t.Fatal(err)
+	}
+	list := make([][]float64, len(out))
+	for i, o := range out {
+		list[i] = o.Float64()
+	}
+	return list
+}
+
+// At base 0 the slopes of a power are the limits, 0, wherever they exist, not NaN: of x⁰ in x, of 0ʸ in y; higher derivatives of x² and x¹ too.
+func TestPowerOfZero(t *testing.T) {
+	pow := func(b *graph.Builder, x []*graph.Value) *graph.Value { return b.Op("Pow", nil, x...) }
+	got := gradients(t, pow, tensor.Of([]float64{0, 2, 0, 0}, 4), tensor.Of([]float64{0, 0, 1, 2}, 4))
+	want := [][]float64{{0, 0, 1, 0}, {0, math.Ln2, 0, 0}}
+	for i := range want {
+		for j, w := range want[i] {
+			if math.Abs(got[i][j]-w) > 1e-15 || got[i][j] != got[i][j] {
+				t.Errorf("gradients %v, want %v", got, want)
+			}
+		}
+	}
+	for _, exponent := range []float64{0, 1, 2} {
+		third := func(b *graph.Builder, x []*graph.Value) *graph.Value {
+			y := b.Op("Pow", nil, x[0], b.Scalar(tensor.Float64, exponent))
+			for range 2 {
+				y = autodiff.VJP(b, b.ReduceSum(y, false), b.Scalar(tensor.Float64, 1), x[0])[0]
+			}
+			return y
+		}
+		if got := gradients(t, third, tensor.Of([]float64{0, 3}, 2))[0]; !slices.Equal(got, []float64{0, 0}) {
+			t.Errorf("third derivative of x^%v: %v, want 0", exponent, got)
+		}
+	}
+}
+
+// A range of floats changes with its start and its step: Σ (start + i·delta) over 4 numbers has slopes 4 and 0 + 1 + 2 + 3.
+func TestRange(t *testing.T) {
+	count := func(b *graph.Builder, x []*graph.Value) *graph.Value { return b.Op("Range", nil, x...) }
+	got := gradients(t, count, tensor.Scalar(1.0), tensor.Scalar(2.9), tensor.Scalar(0.5))
+	if got[0][0] != 4 || got[1][0] != 0 || got[2][0] != 6 {
+		t.Errorf("gradients %v, want 4, 0, 6", got)
+	}
+}
+
+// Empty values are pulled back to their shapes: a length of 0 is no "copy this length" of Reshape.
+func TestEmptyValues(t *testing.T) {
+	empty := func(shape ...int) tensor.Tensor { return tensor.New(tensor.Float64, shape...) }
+	for _, k := range []c{
+		{"Reshape", nil, []tensor.Tensor{empty(0, 3), vec(3, -1)}, 1}, {"Reshape", nil, []tensor.Tensor{empty(2, 0, 3), vec(-1, 6)}, 1},
+		{"Flatten", graph.Attrs{"axis": int64(2)}, []tensor.Tensor{empty(2, 0, 3)}, 1}, {"Squeeze", nil, []tensor.Tensor{empty(1, 0, 3), vec(0)}, 1},
+		{"Unsqueeze", nil, []tensor.Tensor{empty(2, 0), vec(0)}, 1}, {"Slice", nil, []tensor.Tensor{empty(0, 3), vec(0), vec(2)}, 1},
+		{"Gather", nil, []tensor.Tensor{empty(4, 0), vec(-1, 0)}, 1}, {"Gather", nil, []tensor.Tensor{r(4, 3), vec()}, 1},
+		{"MatMul", nil, []tensor.Tensor{empty(0), empty(0, 3)}, 1}, {"MatMul", nil, []tensor.Tensor{empty(0), empty(0)}, 1},
+		{"Concat", graph.Attrs{"axis": int64(1)}, []tensor.Tensor{empty(2, 0), r(2, 2)}, 1}, {"Softmax", nil, []tensor.Tensor{empty(0, 3)}, 1},
+		{"ReduceSum", nil, []tensor.Tensor{empty(0, 3), vec(0)}, 1}, {"ScatterElements", nil, []tensor.Tensor{r(3, 2), ints([]int{0, 2}), empty(0, 2)}, 1},
+	} {
+		t.Run(k.op, func(t *testing.T) { build(t, k).run(t) })
+	}
+}
+
 // Derivatives are graphs of the same operators and can be differentiated again: d³/dx³ of x⁴ = 24x.
 func TestHigherOrder(t *testing.T) {
 	b := graph.NewBuilder("third")

@@ -3,6 +3,7 @@ package autodiff
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"fmtool/models/graph"
 	"fmtool/models/tensor"
@@ -15,7 +16,7 @@ type rule func(c *context) []value
 
 // constant are the operators whose results do not change with their inputs, but for jumps, or are no floats.
 var constant = set("Sign", "Floor", "Ceil", "Not", "BitwiseNot", "Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Xor",
-	"BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitShift", "Constant", "ConstantOfShape", "Shape", "Range")
+	"BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitShift", "Constant", "ConstantOfShape", "Shape")
 
 func set(names ...string) map[string]bool {
 	out := map[string]bool{}
@@ -122,16 +123,34 @@ func selu(c *context) []value {
 	return []value{c.Mul(c.g[0], c.where(c.positive(), c.like(gamma), c.Shift(c.out[0], alpha*gamma)))}
 }
 
-// pow: ∂xʸ/∂x = y·xʸ⁻¹, ∂xʸ/∂y = xʸ ln x. The exponent may be of another type.
+// pow: ∂xʸ/∂x = y·xʸ⁻¹, ∂xʸ/∂y = xʸ ln x. The exponent may be of another type. At x = 0 the limits are meant: x⁰ is 1 for every x, and
+// xʸ is 0 for every y > 0, so the slopes are 0 there, not 0·∞.
 func pow(c *context) []value {
 	x, y := c.in[0], c.in[1]
 	if y.Type.DType != x.Type.DType {
 		y = c.Op("Cast", graph.Attrs{"to": int64(graph.Code(x.Type.DType))}, y)
 	}
-	return []value{
-		c.side(0, c.g[0], func(g value) value { return c.Mul(c.Mul(g, y), c.Op("Pow", nil, x, c.Shift(y, -1))) }),
-		c.side(1, c.g[0], func(g value) value { return c.Mul(c.Mul(g, c.out[0]), c.Op("Log", nil, x)) }),
+	atZero := func(compare string) value {
+		return c.Op("And", nil, c.Op("Equal", nil, x, c.like(0)), c.Op(compare, nil, y, c.like(0)))
 	}
+	return []value{
+		c.side(0, c.g[0], func(g value) value {
+			exponent := y
+			if !neverZero(c.in[1]) {
+				exponent = c.where(atZero("Equal"), c.like(1), y)
+			}
+			return c.Mul(c.Mul(g, y), c.Op("Pow", nil, x, c.Shift(exponent, -1)))
+		}),
+		c.side(1, c.g[0], func(g value) value {
+			base := c.where(atZero("GreaterOrEqual"), c.like(1), x)
+			return c.Mul(c.Mul(g, c.out[0]), c.Op("Log", nil, base))
+		}),
+	}
+}
+
+// neverZero reports a constant without zeros.
+func neverZero(v value) bool {
+	return v.Kind == graph.Constant && !slices.Contains(v.Data.Convert(tensor.Float64).Float64(), 0)
 }
 
 // mod: x mod y = x − y·n with a whole number n, which does not change.

@@ -52,13 +52,13 @@ func matmul(c *context) []value {
 	if c.wants(0) {
 		out[0] = c.reduceTo(c.MatMul(g, c.swap(b)), a)
 		if c.rank(0) == 1 {
-			out[0] = c.Reshape(out[0], shape(c.Builder, c.in[0]))
+			out[0] = c.reshapeLike(out[0], c.in[0])
 		}
 	}
 	if c.wants(1) {
 		out[1] = c.reduceTo(c.MatMul(c.swap(a), g), b)
 		if c.rank(1) == 1 {
-			out[1] = c.Reshape(out[1], shape(c.Builder, c.in[1]))
+			out[1] = c.reshapeLike(out[1], c.in[1])
 		}
 	}
 	return out

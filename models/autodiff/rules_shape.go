@@ -44,6 +44,10 @@ var shapeRules = map[string]rule{
 		at := c.Op("Slice", nil, append([]value{c.positions(c.in[0])}, c.in[1:]...)...)
 		return append([]value{c.scatter(at)}, make([]value, len(c.in)-1)...)
 	},
+	"Range": func(c *context) []value { // start + i·delta; the limit only counts
+		steps := c.Op("Cast", graph.Attrs{"to": int64(graph.Code(c.out[0].Type.DType))}, c.positions(c.out[0]))
+		return []value{c.ReduceSum(c.g[0], false), nil, c.ReduceSum(c.Mul(c.g[0], steps), false)}
+	},
 	"Gather":          gather,
 	"ScatterElements": scatterElements,
 	"OneHot": func(c *context) []value {
@@ -67,21 +71,28 @@ func (c *context) length(v value, axis int) value {
 }
 
 func reshaped(c *context) []value {
-	return append([]value{c.Reshape(c.g[0], shape(c.Builder, c.in[0]))}, make([]value, len(c.in)-1)...)
+	return append([]value{c.reshapeLike(c.g[0], c.in[0])}, make([]value, len(c.in)-1)...)
+}
+
+// reshapeLike gives v the shape of x, in which a length of 0 is meant as such and not as "copy".
+func (c *context) reshapeLike(v, x value) value { return c.reshapeTo(v, shape(c.Builder, x)) }
+
+func (c *context) reshapeTo(v, lengths value) value {
+	return c.Op("Reshape", graph.Attrs{"allowzero": int64(1)}, v, lengths)
 }
 
 // positions numbers the elements of x from 0 in row-major order, in x's shape.
 func (c *context) positions(x value) value {
 	count := c.Op("Shape", nil, c.Reshape(x, c.Ints(-1)))
 	zero, one := c.Reshape(c.Ints(0), c.Ints()), c.Reshape(c.Ints(1), c.Ints())
-	return c.Reshape(c.Op("Range", nil, zero, c.Reshape(count, c.Ints()), one), shape(c.Builder, x))
+	return c.reshapeLike(c.Op("Range", nil, zero, c.Reshape(count, c.Ints()), one), x)
 }
 
 // scatter adds the gradient to zeros of the first input's shape at flat positions.
 func (c *context) scatter(at value) value {
 	flat := c.Reshape(zeros(c.Builder, c.in[0]), c.Ints(-1))
 	sum := c.Op("ScatterElements", graph.Attrs{"axis": int64(0), "reduction": "add"}, flat, c.Reshape(at, c.Ints(-1)), c.Reshape(c.g[0], c.Ints(-1)))
-	return c.Reshape(sum, shape(c.Builder, c.in[0]))
+	return c.reshapeLike(sum, c.in[0])
 }
 
 // gather: rows of a table, an embedding, go back by a product with the one-hot matrix of their indices; other axes by position.
@@ -96,8 +107,9 @@ func gather(c *context) []value {
 		return []value{c.scatter(c.Op("Gather", graph.Attrs{"axis": int64(axis)}, c.positions(x), at)), nil}
 	}
 	t := c.out[0].Type.DType
-	hot := c.Op("OneHot", nil, c.Reshape(at, c.Ints(-1)), c.length(x, 0), c.Concat(0, c.vector(c.Scalar(t, 0)), c.vector(c.Scalar(t, 1))))
-	rows := c.Reshape(c.g[0], c.Concat(0, c.Ints(-1), c.length(x, 1)))
+	flat := c.Reshape(at, c.Ints(-1))
+	hot := c.Op("OneHot", nil, flat, c.length(x, 0), c.Concat(0, c.vector(c.Scalar(t, 0)), c.vector(c.Scalar(t, 1))))
+	rows := c.reshapeTo(c.g[0], c.Concat(0, c.length(flat, 0), c.length(x, 1)))
 	return []value{c.MatMul(c.Transpose(hot, 1, 0), rows), nil}
 }
 
@@ -139,5 +151,5 @@ func (c *context) gatherElements(x, index value, axis int) value {
 		stride = c.Mul(stride, c.length(x, d))
 	}
 	at := c.Add(starts, c.Mul(index, stride))
-	return c.Reshape(c.Op("Gather", nil, c.Reshape(x, c.Ints(-1)), c.Reshape(at, c.Ints(-1))), shape(c.Builder, index))
+	return c.reshapeLike(c.Op("Gather", nil, c.Reshape(x, c.Ints(-1)), c.Reshape(at, c.Ints(-1))), index)
 }
