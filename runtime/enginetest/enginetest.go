@@ -230,12 +230,26 @@ func concurrency(t *testing.T, e engine.Engine) {
 	}
 }
 
-// empty: a batch of no rows is no error.
+// empty: a batch of no rows is no error, and an output without elements does not keep the others from being computed.
 func empty(t *testing.T, e engine.Engine) {
 	p := open(t, e, layer(t))
 	f := func(shape ...int) tensor.Tensor { return tensor.New(tensor.Float32, shape...) }
 	if err := p.Run(context.Background(), []tensor.Tensor{f(0, 3)}, []tensor.Tensor{f(0, 4), f(0, 4)}); err != nil {
 		t.Error(err)
+	}
+	p = open(t, e, file(t, nil, func(b *graph.Builder) {
+		x := b.Input("x", tensor.Float32, graph.Sym("n"))
+		b.Output("none", b.Op("Slice", nil, x, b.Ints(0), b.Ints(0)))
+		b.Output("y", b.Neg(x))
+	}))
+	for range 2 {
+		y := f(2)
+		if err := p.Run(context.Background(), []tensor.Tensor{tensor.Of([]float32{1, 2}, 2)}, []tensor.Tensor{f(0), y}); err != nil || fmt.Sprint(y.Float32()) != "[-1 -2]" {
+			t.Errorf("beside an empty output: %v, %v; want [-1 -2]", y.Float32(), err)
+		}
+	}
+	if err := p.Run(context.Background(), []tensor.Tensor{f(2)}, []tensor.Tensor{f(0, 3), f(2)}); err == nil {
+		t.Error("an empty output of the wrong rank: accepted")
 	}
 }
 

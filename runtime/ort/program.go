@@ -33,7 +33,7 @@ type binding struct {
 	tensors []tensor.Tensor
 	values  []value
 	io      *ort.IoBinding
-	once    bool // holds copies of scalars: good for one run
+	once    bool // holds copies of scalars or tensors without memory: good for one run
 }
 
 // value is a tensor for the library. One of rank 0 is a copy, as the binding has scalars with memory of their own only: store brings it back.
@@ -103,6 +103,7 @@ func (p *program) bind(in, out []tensor.Tensor) (*binding, error) {
 		}
 	}
 	b, some := &binding{}, false
+	wanted := slices.ContainsFunc(out, func(o tensor.Tensor) bool { return o.Len() > 0 })
 	for i, t := range slices.Concat(in, out) {
 		if t.IsZero() && i < len(in) {
 			b.free()
@@ -113,11 +114,16 @@ func (p *program) bind(in, out []tensor.Tensor) (*binding, error) {
 			continue
 		}
 		if t.Len() == 0 { // the library's binding refuses empty memory
-			b.free()
-			if i < len(in) && slices.ContainsFunc(out, func(o tensor.Tensor) bool { return o.Len() > 0 }) {
+			if !wanted {
+				b.free()
+				return nil, nil // there is nothing to compute
+			}
+			if i < len(in) {
+				b.free()
 				return nil, fmt.Errorf("ort: input %s is empty (%v), the outputs are not; the binding has no such tensors", p.in[i], t)
 			}
-			return nil, nil // there is nothing to compute
+			b.tensors, b.values, b.once = append(b.tensors, t), append(b.values, value{}), true // as one nobody wants
+			continue
 		}
 		v, err := newValue(t)
 		if err != nil {
@@ -215,6 +221,9 @@ func (p *program) runWithOptions(ctx context.Context, b *binding) error {
 	}
 	for i, v := range b.values {
 		if made := values[i]; v.Value == nil && made != nil {
+			if t := b.tensors[i]; !t.IsZero() && !made.GetShape().Equals(shapeOf(t)) {
+				err = errors.Join(err, fmt.Errorf("output %s is %v, given %v", p.out[i-len(p.in)], made.GetShape(), t))
+			}
 			err = errors.Join(err, made.Destroy())
 		}
 	}
@@ -238,15 +247,19 @@ func newValue(t tensor.Tensor) (value, error) {
 	if t.Rank() == 0 {
 		return newScalar(t)
 	}
-	shape := make(ort.Shape, t.Rank())
-	for i, n := range t.Shape() {
-		shape[i] = int64(n)
-	}
-	v, err := ort.NewCustomDataTensor(shape, t.Memory(), elementTypes[t.DType()])
+	v, err := ort.NewCustomDataTensor(shapeOf(t), t.Memory(), elementTypes[t.DType()])
 	if err != nil {
 		return value{}, err
 	}
 	return value{Value: v}, nil
+}
+
+func shapeOf(t tensor.Tensor) ort.Shape {
+	shape := make(ort.Shape, t.Rank())
+	for i, n := range t.Shape() {
+		shape[i] = int64(n)
+	}
+	return shape
 }
 
 func newScalar(t tensor.Tensor) (value, error) {
