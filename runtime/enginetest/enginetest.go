@@ -22,7 +22,7 @@ import (
 // Run runs the suite on an engine.
 func Run(t *testing.T, e engine.Engine) {
 	for name, test := range map[string]func(*testing.T, engine.Engine){
-		"Formula": formula, "Types": types, "Loop": loop, "Refusals": refusals, "Cancel": cancel, "Allocations": allocations,
+		"Formula": formula, "Types": types, "Loop": loop, "NoInputs": noInputs, "Refusals": refusals, "Cancel": cancel, "Allocations": allocations,
 		"Concurrency": concurrency, "Empty": empty, "Close": closing, "Garbage": garbage, "EulerEvaluations": eulerEvaluations, "SamplerAllocations": samplerAllocations,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, e) })
@@ -145,6 +145,28 @@ func loop(t *testing.T, e engine.Engine) {
 		}
 		if got := fmt.Sprint(y.Float32()); got != want {
 			t.Errorf("%d rounds: %s, want %s", n, got, want)
+		}
+	}
+}
+
+// noInputs: a graph of constants gives its numbers, also when some of its outputs are left out.
+func noInputs(t *testing.T, e engine.Engine) {
+	p := open(t, e, file(t, nil, func(b *graph.Builder) {
+		b.Output("scalar", b.Neg(b.Const(tensor.Scalar(float32(3)))))
+		b.Output("vector", b.Neg(b.Const(tensor.Of([]float32{1, 2}, 2))))
+	}))
+	for _, left := range []string{"none", "scalar", "vector", "both"} {
+		scalar, vector := tensor.New(tensor.Float32), tensor.New(tensor.Float32, 2)
+		out, want := []tensor.Tensor{scalar, vector}, []float32{-3, -1, -2}
+		if left == "scalar" || left == "both" {
+			out[0], want[0] = tensor.Tensor{}, 0
+		}
+		if left == "vector" || left == "both" {
+			out[1], want[1], want[2] = tensor.Tensor{}, 0, 0
+		}
+		err := p.Run(context.Background(), nil, out)
+		if got := append(append([]float32{}, scalar.Float32()...), vector.Float32()...); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s left out: %v, %v; want %v", left, got, err, want)
 		}
 	}
 }

@@ -73,7 +73,7 @@ func (p *program) Run(ctx context.Context, in, out []tensor.Tensor) error {
 		defer restoreSignals()
 	}
 	p.ran = true
-	if b.io != nil && !(p.long && ctx.Done() != nil) {
+	if b.io != nil && (len(in) == 0 || !p.long || ctx.Done() == nil) {
 		err = p.session.RunWithBinding(b.io)
 	} else {
 		err = p.runWithOptions(ctx, b)
@@ -104,6 +104,9 @@ func (p *program) bind(in, out []tensor.Tensor) (*binding, error) {
 	}
 	b, some := &binding{}, false
 	wanted := slices.ContainsFunc(out, func(o tensor.Tensor) bool { return o.Len() > 0 })
+	if len(in) == 0 && !wanted {
+		return nil, nil
+	}
 	for i, t := range slices.Concat(in, out) {
 		if t.IsZero() && i < len(in) {
 			b.free()
@@ -132,14 +135,15 @@ func (p *program) bind(in, out []tensor.Tensor) (*binding, error) {
 		}
 		b.tensors, b.values, b.once = append(b.tensors, t), append(b.values, v), b.once || t.Rank() == 0
 	}
-	if b.once {
-		return b, nil
-	}
-	if !p.cuda && !some {
+	// The binding's other call panics on a model without inputs.
+	if len(in) == 0 || !p.cuda && !some && !b.once {
 		if err := p.bindIO(b, len(in)); err != nil {
 			b.free()
 			return nil, fmt.Errorf("ort: %w", err)
 		}
+	}
+	if b.once {
+		return b, nil
 	}
 	p.bound = slices.Insert(p.bound, 0, b)
 	if len(p.bound) > keepBindings {
@@ -155,6 +159,9 @@ func (p *program) bindIO(b *binding, inputs int) (err error) {
 		return err
 	}
 	for i, v := range b.values {
+		if v.Value == nil {
+			continue
+		}
 		if i < inputs {
 			err = b.io.BindInput(p.in[i], v.Value)
 		} else {
