@@ -139,6 +139,23 @@ func TestStepper(t *testing.T) {
 	}
 }
 
+// A stage that weighs no earlier one starts from x itself, in both forms: here the second stage of a method of order 1, at another time.
+func TestStageWithoutWeights(t *testing.T) {
+	m := solver.Tableau{Name: "late", Order: 1, A: [][]float64{nil, {0}}, B: []float64{0.5, 0.5}, C: []float64{0, 0.5}}
+	var wide float64
+	for s := range m.Solve(context.Background(), func(_ context.Context, dst, x []float64, at float64) error { dst[0] = x[0] + at; return nil }, []float64{1}, solver.Grid(4)) {
+		wide = s.X[0]
+	}
+	st := solver.NewStepper(m, 1)
+	st.State()[0] = 1
+	if err := st.Run(context.Background(), func(_ context.Context, dst, x []float32, at float32) error { dst[0] = x[0] + at; return nil }, 4, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := float64(st.State()[0]); math.Abs(got-wide) > 1e-6 {
+		t.Errorf("float32 ends at %g, float64 at %g", got, wide)
+	}
+}
+
 // An error of the field, and a cancelled context, end the integration and are found by errors.Is.
 func TestErrors(t *testing.T) {
 	broken := errors.New("broken")

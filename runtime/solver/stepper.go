@@ -85,4 +85,7 @@ func combine(dst, x []float32, k [][]float32, c []float64, h float64) {
 			dst[d] = from[d] + a*ki[d]
 		}
 	}
+	if first {
+		copy(dst, x)
+	}
 }
