@@ -2,7 +2,7 @@
 //
 //	m, err := runtime.Open(engine, file, engine.Options{Threads: 1})
 //	defer m.Close()
-//	s := runtime.Sampler{Model: m, Steps: 50, Seed: 7}
+//	s := runtime.Sampler{Field: m, Steps: 50, Seed: 7}
 //	samples := tensor.New(tensor.Float32, 64, m.Spec().Dim())
 //	stats, err := s.Sample(ctx, samples, tensor.Tensor{})
 //
