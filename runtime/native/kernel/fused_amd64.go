@@ -49,7 +49,7 @@ func MulAdd(dst, x, y, z []float32) {
 	}
 }
 
-// SiLUBias writes z = x + b, s = σ(z) and h = z·s, within 4 ulp. Results may overwrite operands of the same index.
+// SiLUBias writes z = x + b, s = σ(z) and h = z·s, within 4 ulp; below −88.3 s is 0. Results may overwrite operands of the same index.
 func SiLUBias(h, s, z, x, b []float32) {
 	n := len(h)
 	if !HasFMA {

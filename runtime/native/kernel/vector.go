@@ -115,7 +115,7 @@ func Log(dst, x []float32) {
 	Map(dst, x, math.Log)
 }
 
-// Sigmoid writes 1/(1+e⁻ˣ), within 3 ulp; below −88 it stays at e⁻⁸⁸ = 6e-39.
+// Sigmoid writes 1/(1+e⁻ˣ), within 3 ulp; below −88.3 it is 0, where the true value is under 5e-39.
 func Sigmoid(dst, x []float32) {
 	if HasFMA {
 		vector(opSigmoid, dst, x, x)

@@ -56,7 +56,7 @@ func swish(name string, bias, all bool) {
 		args, moving = append(args, [2]string{"b", "BX"}), append(moving, "BX")
 	}
 	arguments(name+"Vec", append(args, [2]string{"n", "CX"})...)
-	for i, c := range []uint32{bits(-87), bits(88), bits(1), signBit} {
+	for i, c := range []uint32{bits(-87), high, bits(1), signBit} {
 		p("\tVMOVUPS %s, Y%d", constant(c), 15-i)
 	}
 	p("loop:\n\tVMOVUPS (SI), Y5")

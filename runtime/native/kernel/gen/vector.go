@@ -20,7 +20,7 @@ func vectors() {
 	}
 	unary("sqrt", nil, func() { p("\tVSQRTPS Y0, Y0") })
 	unary("exp", []uint32{low, high}, func() { exp(false) })
-	unary("sigmoid", []uint32{bits(-87), bits(88), bits(1)}, func() {
+	unary("sigmoid", []uint32{bits(-87), high, bits(1)}, func() { // beyond 88.3 the exponential is infinite
 		p("\tVXORPS %s, Y0, Y0", constant(signBit))
 		exp(true)
 		p("\tVADDPS Y13, Y0, Y0\n\tVDIVPS Y0, Y13, Y0")
@@ -84,7 +84,7 @@ const signBit = 0x80000000
 var low, high = bits(-104), bits(89)
 
 // exp replaces Y0 by its exponential, using Y1 to Y4, with its bounds in Y15 and Y14. 2ⁿ is applied in two factors, so that results may overflow to
-// infinity or be subnormal; in one where the bounds keep the result normal.
+// infinity or be subnormal; in one where the bounds keep the result normal, or infinite at n = 128.
 func exp(normal bool) {
 	reduceExp()
 	p("\tVADDPS %s, Y3, Y3", constant(bits(1)))
