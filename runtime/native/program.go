@@ -29,7 +29,8 @@ func init() {
 	}{
 		"Add": {kernel.Add, add[float64]}, "Sub": {kernel.Sub, sub[float64]}, "Mul": {kernel.Mul, mul[float64]},
 		"Div": {kernel.Div, func(x, y float64) float64 { return x / y }},
-		"Max": {kernel.Max, greater[float64]}, "Min": {kernel.Min, lesser[float64]}, "And": {kernel.Mul, mul[float64]}, "Or": {kernel.Max, greater[float64]},
+		"Max": {kernel.Max, greater[float64]}, "Min": {kernel.Min, lesser[float64]},
+		"And": {kernel.Mul, mul[float64]}, "Or": {kernel.Max, greater[float64]},
 		"Equal":          {kernel.Equal, truth(func(x, y float64) bool { return x == y })},
 		"Less":           {kernel.Less, truth(func(x, y float64) bool { return x < y })},
 		"LessOrEqual":    {kernel.LessOrEqual, truth(func(x, y float64) bool { return x <= y })},

@@ -29,7 +29,7 @@ func softmaxPortable(dst, x []float32, m float32) {
 	}
 }
 
-// LayerNorm writes (x − mean)·inv·scale + bias for each row of the matrix x [rows, len(scale)], with the row's mean and inv = 1/√(variance + epsilon):
+// LayerNorm writes (x − mean)·inv·scale + bias for each row of the matrix x [rows, n], with the row's mean and inv = 1/√(variance + epsilon):
 //
 //	dst, x       float32 [rows, n]
 //	scale, bias  float32 [n]; bias may be nil

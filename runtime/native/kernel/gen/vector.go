@@ -99,8 +99,8 @@ func exp(normal bool) {
 	p("\tVMULPS Y2, Y3, Y0\n\tVMULPS Y1, Y0, Y0")
 }
 
-// reduceExp leaves n = round(x/ln 2) in Y1 and, with r = x − n ln 2, eʳ − 1 = r + r²·P(r) in Y3, x being Y0 within the bounds in Y15 and Y14; P is the
-// polynomial of Cephes' expf. Maximum and minimum have x as the operand that wins over a NaN.
+// reduceExp leaves n = round(x/ln 2) in Y1 and, with r = x − n ln 2, eʳ − 1 = r + r²·P(r) in Y3, x being Y0 within the bounds in Y15 and Y14; P is
+// the polynomial of Cephes' expf. Maximum and minimum have x as the operand that wins over a NaN.
 func reduceExp() {
 	p("\tVMAXPS Y0, Y15, Y0\n\tVMINPS Y0, Y14, Y0")
 	p("\tVMULPS %s, Y0, Y1\n\tVROUNDPS $0, Y1, Y1", constant(bits(math.Log2E)))
@@ -112,7 +112,7 @@ func reduceExp() {
 	p("\tVMULPS Y0, Y0, Y4\n\tVFMADD213PS Y0, Y4, Y3")
 }
 
-// kinked is a function of n numbers, n a multiple of 8, that has a slope of its own above 0 and elsewhere what body makes of Y0, with a factor in Y12.
+// kinked is a function of n numbers, n a multiple of 8, that is above·x over 0 and elsewhere what body makes of Y0 and below, which is in Y12.
 func kinked(name string, body func()) {
 	p("// func %sVec(dst, x *float32, n int, above, below float32)", name)
 	p("TEXT ·%sVec(SB), NOSPLIT, $0-32", name)
