@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	goruntime "runtime"
 
@@ -44,7 +45,7 @@ func doctorCommand() *cobra.Command {
 			if asJSON {
 				out := json.NewEncoder(cmd.OutOrStdout())
 				out.SetIndent("", "  ")
-				return out.Encode(d)
+				return errors.Join(err, out.Encode(d))
 			}
 			d.print(cmd)
 			return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -39,8 +40,18 @@ func (f *engineFlags) addLibrary(cmd *cobra.Command) {
 
 // open returns the engine asked for; there is no silent fall-back.
 func (f *engineFlags) open() (engine.Engine, error) {
+	o := f.options
+	if o.Threads < 0 {
+		return nil, fmt.Errorf("%d threads: want a positive number", o.Threads)
+	}
+	if o.Provider != "cuda" && (o.Device != 0 || o.MemoryCap != 0 || o.TF32) {
+		return nil, errors.New("--device, --gpu-memory and --tf32 are for --provider cuda; add it or leave them out")
+	}
 	switch f.name {
 	case "native":
+		if o.Profile != "" {
+			return nil, errors.New("--profile is onnxruntime's; use --engine ort or leave it out")
+		}
 		return native.Engine{}, nil
 	case "ort":
 		e, err := ort.New(f.ortLib)

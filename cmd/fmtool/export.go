@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -85,10 +86,15 @@ func parseProfile(name string) (onnx.Profile, error) {
 	return onnx.Profile{}, flow.Unknown("profile", name, names)
 }
 
-// absent refuses to write over a file that exists.
+// absent refuses to write over a file that exists, and into a folder that does not, before anything is computed.
 func absent(path string, force bool) error {
-	_, err := os.Stat(path)
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
 	switch {
+	case err == nil && info.IsDir():
+		return fmt.Errorf("%s is a folder, want the name of a file", path)
 	case err == nil && !force:
 		return fmt.Errorf("%s exists; use --force to replace it", path)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"fmtool/models/flow"
 	"fmtool/models/graph"
 	"fmtool/models/onnx"
 	"fmtool/models/tensor"
@@ -101,6 +102,18 @@ func TestMistakes(t *testing.T) {
 		"no complete run":       {[]string{"export", filepath.Join(dir, "x.onnx"), "--run", dir, "--parity", "native"}, "holds no run"},
 		"unknown profile":       {[]string{"export", filepath.Join(dir, "x.onnx"), "--run", filepath.Join(dir, "run"), "--profile", "wid"}, `did you mean "wide"`},
 		"unknown parity":        {[]string{"verify", model, "--parity", "nativ"}, `did you mean "native"`},
+		"resume with settings":  {[]string{"train", "--resume", filepath.Join(dir, "run"), "--steps", "50", "--rate", "0.1"}, "leave --rate, --steps out"},
+		"fewer than no samples": {[]string{"sample", model, "--per-class", "-3", "--engine", "native"}, "positive"},
+		"two numbers of rows":   {[]string{"sample", model, "--per-class", "3", "-n", "5", "--engine", "native"}, "exclude each other"},
+		"too many samples":      {[]string{"sample", model, "-n", "1000000000000000000", "--engine", "native"}, "--offset"},
+		"too many of a class":   {[]string{"sample", model, "--per-class", "5000000000000000000", "--engine", "native"}, "--offset"},
+		"images beside points":  {[]string{"sample", model, "--beside", "digits", "-o", filepath.Join(dir, "a.png"), "--engine", "native"}, "64 numbers"},
+		"tf32 without cuda":     {[]string{"sample", model, "--tf32", "--engine", "native"}, "--provider cuda"},
+		"profile of native":     {[]string{"sample", model, "--profile", filepath.Join(dir, "p"), "--engine", "native"}, "onnxruntime"},
+		"less than no threads":  {[]string{"sample", model, "--threads", "-1", "--engine", "native"}, "threads"},
+		"export to no folder":   {[]string{"export", filepath.Join(dir, "no", "m.onnx"), "--run", filepath.Join(dir, "gone"), "--parity", "native"}, "no such file"},
+		"export to a folder":    {[]string{"export", dir, "--force", "--run", filepath.Join(dir, "gone"), "--parity", "native"}, "is a folder"},
+		"no library":            {[]string{"doctor", "--json", "--ort-lib", filepath.Join(dir, "none.so")}, "onnxruntime"},
 		"inspect text":          {[]string{"inspect", filepath.Join(dir, "text.onnx")}, "text.onnx"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -119,6 +132,23 @@ func TestMistakes(t *testing.T) {
 				t.Error("a half-made output")
 			}
 		})
+	}
+}
+
+// Where the output cannot be written, nothing is computed first: the mistake in the last flag shows at once.
+func TestOutputIsLookedAtFirst(t *testing.T) {
+	dir, model := small(t)
+	_, _, failure := run("sample", model, "-o", filepath.Join(dir, "no", "a.csv"), "--engine", "none")
+	if want := filepath.Join(dir, "no"); !strings.Contains(failure, want) {
+		t.Errorf("got %q, want a word about %s", failure, want)
+	}
+}
+
+// --beside is for scatter plots: a picture of images has no place for it.
+func TestBesideImages(t *testing.T) {
+	f := &sampleFlags{out: "a.png", beside: "digits"}
+	if _, err := f.writer(flow.Spec{Dims: []int{1, 8, 8}}); err == nil || !strings.Contains(err.Error(), "--beside") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -50,7 +50,7 @@ whatever the batch, the number of rows or the machine. The file is all that is n
 	s := cmd.Flags()
 	s.IntVarP(&f.n, "n", "n", 16, "number of samples")
 	s.IntVar(&f.perClass, "per-class", 0, "samples of each class, in order, instead of -n")
-	s.StringVar(&f.class, "class", "", "class of all samples, by name or number (default: none)")
+	s.StringVar(&f.class, "class", "", "class of all samples, by name, or by number where classes have no names (default: none)")
 	s.Float64SliceVar(&f.given, "condition", nil, "numbers that all samples are conditioned on, for a model trained with --condition (default: none)")
 	s.IntVar(&f.s.Steps, "steps", 100, "steps of the solver")
 	s.StringVar(&f.solver, "solver", "euler", "euler, midpoint, heun or rk4")
@@ -81,12 +81,12 @@ func (f *sampleFlags) run(cmd *cobra.Command, path string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
+	if err := f.count(spec, cmd.Flags().Changed("n"), cmd.Flags().Changed("per-class")); err != nil {
+		return err
+	}
 	y, err := f.condition(spec)
 	if err != nil {
 		return err
-	}
-	if f.n < 1 || f.s.Steps < 1 || f.s.Batch < 1 {
-		return fmt.Errorf("%d samples in %d steps, %d at a time: want positive numbers", f.n, f.s.Steps, f.s.Batch)
 	}
 	write, err := f.writer(spec)
 	if err != nil {
@@ -122,7 +122,32 @@ func (f *sampleFlags) run(cmd *cobra.Command, path string) error {
 	return checkpoint.WriteFile(checkpoint.Disk, f.out, b.Bytes())
 }
 
-// condition is the label of each sample; with --per-class it also sets their number.
+// maxNumbers is how many numbers, 32 GiB of them, one job holds in memory.
+const maxNumbers = 1 << 33
+
+// count settles and checks the number of samples, which --per-class sets.
+func (f *sampleFlags) count(spec flow.Spec, n, perClass bool) error {
+	if f.n < 1 || f.s.Steps < 1 || f.s.Batch < 1 || perClass && f.perClass < 1 {
+		return fmt.Errorf("%d samples (%d of each class) in %d steps, %d at a time: want positive numbers", f.n, f.perClass, f.s.Steps, f.s.Batch)
+	}
+	if perClass && (n || f.class != "") {
+		return errors.New("--per-class and -n or --class exclude each other")
+	}
+	if perClass && spec.Condition.Kind != flow.Labels {
+		return errors.New("the model has no classes; leave --per-class out")
+	}
+	each, classes := f.n, 1
+	if perClass {
+		each, classes = f.perClass, spec.Condition.Classes
+	}
+	if most := maxNumbers / max(spec.Dim(), spec.Condition.Width) / classes; each > most {
+		return fmt.Errorf("%d samples are too many at once, want at most %d: draw them in shards with --offset", each, most)
+	}
+	f.n = each * classes
+	return nil
+}
+
+// condition is the label or the numbers of each sample.
 func (f *sampleFlags) condition(spec flow.Spec) (tensor.Tensor, error) {
 	c := spec.Condition
 	if f.given != nil {
@@ -132,13 +157,9 @@ func (f *sampleFlags) condition(spec flow.Spec) (tensor.Tensor, error) {
 		return tensor.Tensor{}, nil
 	}
 	if c.Kind != flow.Labels {
-		return tensor.Tensor{}, errors.New("the model has no classes; leave --class and --per-class out")
+		return tensor.Tensor{}, errors.New("the model has no classes; leave --class out")
 	}
 	if f.perClass > 0 {
-		if f.class != "" {
-			return tensor.Tensor{}, errors.New("--class and --per-class exclude each other")
-		}
-		f.n = f.perClass * c.Classes
 		labels := make([]int64, f.n)
 		for i := range labels {
 			labels[i] = int64(i / f.perClass)
@@ -147,7 +168,7 @@ func (f *sampleFlags) condition(spec flow.Spec) (tensor.Tensor, error) {
 	}
 	for k := range c.Classes {
 		if f.class == strconv.Itoa(k) && c.Names == nil || c.Names != nil && c.Names[k] == f.class {
-			return tensor.Full(int64(k), max(f.n, 0)), nil
+			return tensor.Full(int64(k), f.n), nil
 		}
 	}
 	if c.Names != nil {
@@ -161,13 +182,13 @@ func (f *sampleFlags) vector(c flow.Condition) (tensor.Tensor, error) {
 	if c.Kind != flow.Vector || len(f.given) != c.Width || f.class != "" || f.perClass > 0 {
 		return tensor.Tensor{}, fmt.Errorf("--condition gives %d numbers; the model is conditioned on %s (%d numbers, %d classes)", len(f.given), c.Kind, c.Width, c.Classes)
 	}
-	rows := make([]float32, 0, max(f.n, 0)*c.Width)
+	rows := make([]float32, 0, f.n*c.Width)
 	for range f.n {
 		for _, v := range f.given {
 			rows = append(rows, float32(v))
 		}
 	}
-	return tensor.Of(rows, max(f.n, 0), c.Width), nil
+	return tensor.Of(rows, f.n, c.Width), nil
 }
 
 // writer is the form that the output's name asks for, refused before anything is computed if it cannot be.
@@ -183,6 +204,9 @@ func (f *sampleFlags) writer(spec flow.Spec) (func(io.Writer, *data.Set) error, 
 			return data.WriteNPY(w, s.Rows, append([]int{s.Len()}, s.Dims...)...)
 		}, nil
 	case ext == ".png" && len(spec.Dims) == 3 && spec.Dims[0] == 1:
+		if f.beside != "" {
+			return nil, errors.New("--beside draws beside points in two dimensions, not beside images; leave it out")
+		}
 		perRow := 10
 		if f.perClass > 0 {
 			perRow = f.perClass
@@ -203,6 +227,9 @@ func (f *sampleFlags) scatter(spec flow.Spec) (func(io.Writer, *data.Set) error,
 		real, err := data.Load(f.beside, data.Options{Columns: spec.Columns})
 		if err != nil {
 			return nil, err
+		}
+		if real.Dim() != 2 {
+			return nil, fmt.Errorf("--beside %s: rows of %d numbers, the samples are points in 2 dimensions", f.beside, real.Dim())
 		}
 		panels = append(panels, panel{fmt.Sprintf("data (%d)", real.Len()), real.Rows})
 	}

@@ -7,9 +7,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"fmtool/models"
 	"fmtool/models/flow"
@@ -71,6 +73,15 @@ func (f *trainFlags) run(cmd *cobra.Command, args []string) error {
 	if f.resume != "" {
 		if len(args) > 0 || f.out != "" {
 			return errors.New("--resume takes its data and folder from the run; leave DATA and --out out")
+		}
+		var others []string
+		cmd.Flags().Visit(func(flag *pflag.Flag) {
+			if flag.Name != "resume" {
+				others = append(others, "--"+flag.Name)
+			}
+		})
+		if others != nil {
+			return fmt.Errorf("--resume goes on with the settings of the run; leave %s out", strings.Join(others, ", "))
 		}
 		c, err := train.ReadConfig(f.resume)
 		if err != nil {
