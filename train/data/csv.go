@@ -21,7 +21,8 @@ import (
 const sizeLimit = 8 << 30
 
 // ReadCSV reads a table with a header line, gzipped or not. Data columns hold numbers; a label column holds names or numbers, which become
-// classes in the order numbers, else alphabet. Errors name line and column.
+// classes in the order numbers, else alphabet. Errors name line and column; a first line of numbers is one, unless it counts the columns or
+// the options name some.
 func ReadCSV(b []byte, o Options) (*Set, error) {
 	in, err := plain(b)
 	if err != nil {
@@ -38,6 +39,10 @@ func ReadCSV(b []byte, o Options) (*Set, error) {
 	header = slices.Clone(header)
 	for i := range header {
 		header[i] = strings.TrimSpace(header[i])
+	}
+	if o.Label == "" && len(o.Condition)+len(o.Columns) == 0 && numbersOnly(header) {
+		return nil, fmt.Errorf("line 1 holds numbers (%.40s), want the names of the columns; put a line such as x1,x2 before it, or name the columns with --columns",
+			strings.Join(header, ","))
 	}
 	label, given, columns, err := choose(header, o)
 	if err != nil {
@@ -108,7 +113,24 @@ func unpacked(b []byte) (io.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return io.LimitReader(z, sizeLimit), nil
+	return &bounded{z, sizeLimit}, nil
+}
+
+// bounded reads r up to left bytes. More is an error: a table that merely ended there would lose its last rows in silence.
+type bounded struct {
+	r    io.Reader
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if int64(len(p)) > b.left+1 {
+		p = p[:b.left+1]
+	}
+	n, err := b.r.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, fmt.Errorf("the file unpacks to more than %d GiB; cut it, or give it as .npy", sizeLimit>>30)
+	}
+	return n, err
 }
 
 // ragged puts the csv package's word about a line of the wrong length plainly.
@@ -134,6 +156,25 @@ func number(field string) (float32, error) {
 		return 0, fmt.Errorf("%.40s is not a finite number", text)
 	}
 	return float32(v), nil
+}
+
+// numbersOnly reports that the header looks like the first row of a table without one. Columns that are merely counted, 0, 1, 2, … or 2001, 2002, …,
+// as some writers name them, are names.
+func numbersOnly(header []string) bool {
+	counted, before := true, 0.0
+	for i, name := range header {
+		v, err := strconv.ParseFloat(name, 64)
+		if err != nil {
+			return false
+		}
+		if i == 0 {
+			counted = len(header) > 1 || v == 0
+		} else {
+			counted = counted && v == before+1
+		}
+		counted, before = counted && v == math.Trunc(v), v
+	}
+	return !counted
 }
 
 // choose finds label, condition and data columns in the header; label is −1 if there is none.

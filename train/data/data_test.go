@@ -162,6 +162,22 @@ func TestCSVByteOrderMark(t *testing.T) {
 	}
 }
 
+// A table without a header is refused, as its first row would be lost; columns that are counted, or asked for by name, have one.
+func TestTableWithoutHeader(t *testing.T) {
+	for text, refused := range map[string]bool{
+		"5.1,3.5\n4.9,3\n": true, "3\n4\n": true, "1,1\n2,2\n": true, "-1e3, 2\n1,2\n": true, "0.5,1.5\n1,2\n": true,
+		"0,1,2\n5,6,7\n": false, "2001,2002\n5,6\n": false, "0\n4\n": false, "x,2\n5,6\n": false,
+	} {
+		s, err := data.ReadCSV([]byte(text), data.Options{})
+		if refused && (err == nil || !strings.Contains(err.Error(), "line 1 holds numbers")) || !refused && (err != nil || s.Len() != 1) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	if s, err := data.ReadCSV([]byte("50,10\n4,3\n"), data.Options{Columns: []string{"10"}}); err != nil || s.Row(0)[0] != 3 {
+		t.Errorf("a column of a number's name: %v", err)
+	}
+}
+
 // What is written is read back, numbers exactly, gzipped or not.
 func TestRoundTrips(t *testing.T) {
 	s, _ := data.ReadCSV([]byte("a,\"b, c\",k\n0.1,-3e-30,x\n16777217,2,y\n"), data.Options{Label: "k"})
