@@ -20,10 +20,22 @@ type Mixture struct {
 }
 
 // NewMixture returns the mixture on a schedule's path. means is [K, dim]; sigmas and weights are [K]; nil sigmas are zeros, nil weights equal.
+// Numbers that are not finite, negative sigmas and weights that are not positive are errors.
 func NewMixture(s Schedule, dim int, means, sigmas, weights []float64) (*Mixture, error) {
 	k := len(means) / max(dim, 1)
 	if dim < 1 || k == 0 || len(means) != k*dim || sigmas != nil && len(sigmas) != k || weights != nil && len(weights) != k {
 		return nil, fmt.Errorf("flow: mixture of %d means in %d dimensions, %d sigmas, %d weights", len(means), dim, len(sigmas), len(weights))
+	}
+	finite := func(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+	for i, v := range means {
+		if !finite(v) {
+			return nil, fmt.Errorf("flow: mean %d of component %d is %g", i%dim, i/dim, v)
+		}
+	}
+	for i, v := range sigmas {
+		if !finite(v) || v < 0 {
+			return nil, fmt.Errorf("flow: sigma of component %d is %g, want 0 or more", i, v)
+		}
 	}
 	m := &Mixture{s, dim, means, sigmas, make([]float64, k)}
 	if sigmas == nil {
@@ -35,8 +47,8 @@ func NewMixture(s Schedule, dim int, means, sigmas, weights []float64) (*Mixture
 		if weights != nil {
 			w = weights[i]
 		}
-		if !(w > 0) {
-			return nil, fmt.Errorf("flow: weight %g of component %d is not positive", w, i)
+		if !(w > 0) || !finite(w) {
+			return nil, fmt.Errorf("flow: weight %g of component %d, want a positive number", w, i)
 		}
 		m.logW[i], total = math.Log(w), total+w
 	}

@@ -205,6 +205,20 @@ func TestFiniteDataSet(t *testing.T) {
 	}
 }
 
+// A mixture of numbers that make no distribution is refused.
+func TestMixtureRefusals(t *testing.T) {
+	nan, inf := math.NaN(), math.Inf(1)
+	for name, c := range map[string][3][]float64{
+		"means cut off": {{1, 2, 3}, nil, nil}, "mean NaN": {{0, nan}, nil, nil}, "mean infinite": {{-inf, 0}, nil, nil}, "sigma NaN": {{0, 0}, {nan}, nil},
+		"sigma negative": {{0, 0}, {-1}, nil}, "sigma infinite": {{0, 0}, {inf}, nil}, "weight 0": {{0, 0}, nil, {0}}, "weight NaN": {{0, 0}, nil, {nan}},
+		"weight infinite": {{0, 0}, nil, {inf}}, "sigmas missing": {{0, 0, 1, 1}, {1}, nil},
+	} {
+		if _, err := flow.NewMixture(flow.Linear, 2, c[0], c[1], c[2]); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
 // Data goes to model space and back; constant columns come back exactly, whatever the sample; bad data is refused.
 func TestNormaliser(t *testing.T) {
 	rows := []float32{1, 5, 100, 2, 5, 300, 3, 5, 200}
