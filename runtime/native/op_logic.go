@@ -128,7 +128,8 @@ func choose[T tensor.Element](c *call, x []T) func() error {
 	return func() error { l.run(part); return nil }
 }
 
-// prepareCast converts as Go does, but a float goes to an integer type with saturation-free wrapping through int64, and NaN becomes 0.
+// prepareCast converts as Go does, but a float beyond the integer type, of which ONNX says nothing, wraps from int64 or uint64, whose ends are
+// kept, and NaN becomes 0.
 func prepareCast(c *call) (func() error, error) {
 	in, out := c.in[0], c.out[0]
 	if want, err := graph.DTypeOf(c.node.Int("to", 0)); err != nil || want != out.DType() {
@@ -137,10 +138,14 @@ func prepareCast(c *call) (func() error, error) {
 	if in.DType().IsFloat() && out.DType().IsInteger() {
 		wide := tensor.New(tensor.Float64, in.Shape()...)
 		whole := tensor.New(tensor.Int64, in.Shape()...)
+		unsigned := out.DType() == tensor.Uint64
 		return func() error {
 			tensor.Convert(wide, in)
 			for i, v := range wide.Float64() {
 				whole.Int64()[i] = truncate(v)
+				if unsigned && v >= 1<<63 {
+					whole.Int64()[i] = upper(v)
+				}
 			}
 			tensor.Convert(out, whole)
 			return nil
@@ -160,4 +165,12 @@ func truncate(v float64) int64 {
 		return math.MinInt64
 	}
 	return int64(v)
+}
+
+// upper are the bits of v ≥ 2⁶³ as uint64.
+func upper(v float64) int64 {
+	if v >= 1<<64 {
+		return -1
+	}
+	return int64(uint64(v))
 }
