@@ -266,8 +266,20 @@ func fromTar(b []byte) (map[string][]byte, error) {
 	}
 }
 
-// placeFiles writes the files into a new folder.
+// placeFiles writes the files into a new folder. A package without a library for this system is refused: its folder would stand in the way of a
+// later one.
 func placeFiles(dir string, files map[string][]byte) error {
+	isLibrary := func(p string) bool {
+		for name := range files {
+			if ok, _ := path.Match(p, name); ok {
+				return true
+			}
+		}
+		return false
+	}
+	if !slices.ContainsFunc(patterns[goruntime.GOOS], isLibrary) {
+		return fmt.Errorf("ort: the package holds no library for %s/%s; install onnxruntime yourself and set FMTOOL_ORT_LIB", goruntime.GOOS, goruntime.GOARCH)
+	}
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return fmt.Errorf("ort: %w", err)
 	}

@@ -59,6 +59,21 @@ func TestFromZip(t *testing.T) {
 	}
 }
 
+// A package that has no library for this system leaves no folder behind, in which a later one could not be put.
+func TestPackageWithoutLibrary(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "1.27.0")
+	if err := placeFiles(dir, map[string][]byte{"LICENSE": license}); err == nil || !strings.Contains(err.Error(), goruntime.GOARCH) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("a folder was left behind")
+	}
+	library := strings.Replace(patterns[goruntime.GOOS][0], "*", "9.9", 1)
+	if err := placeFiles(dir, map[string][]byte{"LICENSE": license, library: []byte("x")}); err != nil {
+		t.Error(err)
+	}
+}
+
 // Newer releases come first, by number and not by letter.
 func TestNewestFirst(t *testing.T) {
 	dir := t.TempDir()
