@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -194,7 +195,7 @@ func (m *Model) Velocity(ctx context.Context, dst, x, t, y tensor.Tensor) error 
 		return err
 	}
 	if m.spec.Prediction != flow.Velocity {
-		m.convert(dst.Float32(), x.Float32(), t.Float32())
+		return m.convert(dst.Float32(), x.Float32(), t.Float32())
 	}
 	return nil
 }
@@ -261,16 +262,24 @@ func (m *Model) condition(n int, y tensor.Tensor) {
 	}
 }
 
-// convert turns the predicted quantity into the velocity in place: u = a x + b q with the coefficients of each row's time.
-func (m *Model) convert(u, x, t []float32) {
+// maxSlope bounds the coefficients of a conversion: larger ones come of a division by 0, but for rounding.
+const maxSlope = 1e9
+
+// convert turns the predicted quantity into the velocity in place: u = a x + b q with the coefficients of each row's time. Where the quantity says nothing
+// that x does not say, as the noise at t = 0 or x1 at t = 1, there is no velocity, which is an error.
+func (m *Model) convert(u, x, t []float32) error {
 	dim := m.spec.Dim()
 	var a, b float64
 	for i := range len(x) / dim {
 		if i < len(t) {
 			a, b = m.spec.Schedule.At(min(float64(t[i]), m.spec.TimeMax)).Convert(m.spec.Prediction, flow.Velocity)
+			if !(math.Abs(a) < maxSlope && math.Abs(b) < maxSlope) {
+				return fmt.Errorf("runtime: a model that predicts %v has no velocity at t = %g on the %s schedule", m.spec.Prediction, t[i], m.spec.Schedule.Name())
+			}
 		}
 		for j := i * dim; j < (i+1)*dim; j++ {
 			u[j] = float32(a*float64(x[j]) + b*float64(u[j]))
 		}
 	}
+	return nil
 }

@@ -137,19 +137,55 @@ func TestConditions(t *testing.T) {
 	}
 }
 
+// half is a network that gives x/2 whatever the time.
+func half(t *testing.T) *graph.Graph {
+	t.Helper()
+	b := graph.NewBuilder("half")
+	x := b.Input("x", tensor.Float32, graph.Sym("batch"), graph.Fix(1))
+	at := b.Input("t", tensor.Float32, graph.Sym(graph.TimeDim), graph.Fix(1))
+	b.Output("velocity", b.Add(b.Scale(x, 0.5), b.Scale(at, 0)))
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// Where a prediction has no velocity, noise and score at t = 0 and x1 at t = 1, there is an error and no sample of NaN.
+func TestPredictionsWithoutVelocity(t *testing.T) {
+	cosine, err := flow.ParseSchedule("cosine")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, schedule := range []flow.Schedule{flow.Linear, cosine} {
+		for q, at := range map[flow.Quantity]float32{flow.Noise: 0, flow.Score: 0, flow.X1: 1} {
+			s := spec(flow.Condition{Kind: flow.Unconditional}, 1)
+			s.Schedule, s.Prediction = schedule, q
+			m, u := openGraph(t, half(t), s), tensor.New(tensor.Float32, 1, 1)
+			err := m.Velocity(t.Context(), u, tensor.Full(float32(1), 1, 1), tensor.Full(at, 1, 1), tensor.Tensor{})
+			if err == nil || !strings.Contains(err.Error(), "no velocity at t") {
+				t.Errorf("%v on %s at %g: %v, u = %v", q, schedule.Name(), at, err, u.Float32())
+			}
+		}
+	}
+	s := spec(flow.Condition{Kind: flow.Unconditional}, 1)
+	s.Prediction = flow.X1
+	sampler := runtime.Sampler{Field: openGraph(t, half(t), s), Steps: 5, Seed: 1}
+	if _, err := sampler.Sample(t.Context(), tensor.New(tensor.Float32, 2, 1), tensor.Tensor{}); err != nil {
+		t.Errorf("x1 by Euler steps, which stop short of t = 1: %v", err)
+	}
+	sampler.Method = solver.Heun
+	if _, err := sampler.Sample(t.Context(), tensor.New(tensor.Float32, 2, 1), tensor.Tensor{}); err == nil {
+		t.Error("x1 by Heun's method, which ends at t = 1: no error")
+	}
+}
+
 // A model that predicts x1, noise or score gives the velocity that follows from it, with one time and with a time for each row.
 func TestPredictionsAreConverted(t *testing.T) {
 	for _, q := range []flow.Quantity{flow.Velocity, flow.X1, flow.Noise, flow.Score} {
 		s := spec(flow.Condition{Kind: flow.Unconditional}, 1)
 		s.Prediction = q
-		b := graph.NewBuilder("half") // it predicts q = x/2 whatever the time
-		x := b.Input("x", tensor.Float32, graph.Sym("batch"), graph.Fix(1))
-		at := b.Input("t", tensor.Float32, graph.Sym(graph.TimeDim), graph.Fix(1))
-		b.Output("velocity", b.Add(b.Scale(x, 0.5), b.Scale(at, 0)))
-		g, err := b.Graph()
-		if err != nil {
-			t.Fatal(err)
-		}
+		g := half(t)
 		m := openGraph(t, g, s)
 		for _, times := range [][]float32{{0.3}, {0.3, 0.6}} {
 			u, in := tensor.New(tensor.Float32, 2, 1), tensor.Of([]float32{1, -2}, 2, 1)
