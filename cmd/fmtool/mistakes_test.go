@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -149,6 +150,16 @@ func TestBesideImages(t *testing.T) {
 	f := &sampleFlags{out: "a.png", beside: "digits"}
 	if _, err := f.writer(flow.Spec{Dims: []int{1, 8, 8}}); err == nil || !strings.Contains(err.Error(), "--beside") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A condition that is not finite is refused: every sample would be NaN.
+func TestConditionIsFinite(t *testing.T) {
+	for _, v := range []float64{math.NaN(), math.Inf(1), -1e39} {
+		f := &sampleFlags{n: 1, given: []float64{v}}
+		if y, err := f.condition(flow.Spec{Condition: flow.Condition{Kind: flow.Vector, Width: 1}}); err == nil {
+			t.Errorf("%g: accepted as %v", v, y.Float32())
+		}
 	}
 }
 

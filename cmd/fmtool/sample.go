@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -181,6 +182,11 @@ func (f *sampleFlags) condition(spec flow.Spec) (tensor.Tensor, error) {
 func (f *sampleFlags) vector(c flow.Condition) (tensor.Tensor, error) {
 	if c.Kind != flow.Vector || len(f.given) != c.Width || f.class != "" || f.perClass > 0 {
 		return tensor.Tensor{}, fmt.Errorf("--condition gives %d numbers; the model is conditioned on %s (%d numbers, %d classes)", len(f.given), c.Kind, c.Width, c.Classes)
+	}
+	for _, v := range f.given {
+		if !(math.Abs(v) <= math.MaxFloat32) {
+			return tensor.Tensor{}, fmt.Errorf("--condition %g is not a finite number in float32", v)
+		}
 	}
 	rows := make([]float32, 0, f.n*c.Width)
 	for range f.n {
