@@ -133,8 +133,12 @@ func usage(s flow.Spec) string {
 		fmt.Fprintf(&b, "; y float32 [batch, %d], a condition vector; y_drop float32 [batch, 1], 1 to leave y out of account, 0 otherwise", c.Width)
 	}
 	fmt.Fprintf(&b, ".\nOutput: velocity float32 [batch, %s], in model space.\n\n", dims)
-	fmt.Fprintf(&b, "To draw samples: start with x ~ N(0, 1); for k = 0 ... n-1 do x = x + velocity(x, k/n) / n; then, column by column, sample = x * scale + mean, "+
+	start := "x ~ N(0, 1)"
+	if s.Source == flow.DataSource {
+		start = "a row of the source data as x = (row - mean) / scale"
+	}
+	fmt.Fprintf(&b, "To draw samples: start with %s; for k = 0 ... n-1 do x = x + velocity(x, k/n) / n; then, column by column, sample = x * scale + mean, "+
 		"with scale and mean from the metadata keys %snormaliser.scale and %snormaliser.mean (one number serves all columns). "+
-		"The other keys %s* say what else there is to know.", flow.Prefix, flow.Prefix, flow.Prefix)
+		"The other keys %s* say what else there is to know.", start, flow.Prefix, flow.Prefix, flow.Prefix)
 	return b.String()
 }

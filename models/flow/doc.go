@@ -13,6 +13,7 @@
 //
 // Where the data are a finite set, a Gaussian or a mixture of them, the marginal field has a closed form (Mixture), the measure of everything else.
 //
-// A Spec says what the numbers of a velocity field mean: dimensions, condition, schedule, prediction, normaliser. It travels in the metadata of ONNX
+// A Spec says what the numbers of a velocity field mean: dimensions, condition, schedule, prediction, normaliser, source and coupling. What holds for noise
+// alone asks Spec.CheckBase or Spec.CheckScore first. It travels in the metadata of ONNX
 // files. A Normaliser takes data to model space and back.
 package flow

@@ -38,6 +38,9 @@ type Spec struct {
 	Normaliser Normaliser
 	TimeMax    float64 // last time the field was trained at; 1 without endpoint defects
 	PhaseBound float64 // largest phase of the time features in radians: with it grows the rounding error
+	Source     SourceKind
+	Coupling   Coupling // of x0 and x1 in training
+	Sigma      float64  // path noise: training saw x_t + Sigma·ε, ε ~ N(0, I), with the target unchanged
 }
 
 // Dim is the number of elements of one sample.
@@ -78,6 +81,15 @@ func (s Spec) Metadata() map[string]string {
 	}
 	if slices.Contains(s.Normaliser.Constant, true) {
 		m["normaliser.constant"] = join(s.Normaliser.Constant, func(b bool) string { return map[bool]string{false: "0", true: "1"}[b] })
+	}
+	if s.Source != NormalSource {
+		m["source"], m["noise"] = string(s.Source), sourceText
+	}
+	if s.Coupling != "" {
+		m["coupling"] = string(s.Coupling)
+	}
+	if s.Sigma > 0 {
+		m["path.sigma"] = float(s.Sigma)
 	}
 	if s.Columns != nil {
 		m["columns"] = list(s.Columns)
@@ -129,6 +141,11 @@ func ParseSpec(meta map[string]string) (Spec, error) {
 			Kind: meta[Prefix+"normaliser.kind"], Mean: parseList(&p, "normaliser.mean", parseFloat32), Scale: parseList(&p, "normaliser.scale", parseFloat32),
 		},
 		Condition: Condition{Kind: ConditionKind(meta[Prefix+"condition.kind"])},
+		Source:    SourceKind(meta[Prefix+"source"]),
+		Coupling:  Coupling(meta[Prefix+"coupling"]),
+	}
+	if _, ok := meta[Prefix+"path.sigma"]; ok {
+		s.Sigma = p.number("path.sigma")
 	}
 	var err error
 	s.Schedule, err = ParseSchedule(meta[Prefix+"schedule"])
@@ -175,6 +192,9 @@ func (s Spec) Check() error {
 	}
 	if n := s.Condition.Names; n != nil && len(n) != s.Condition.Classes+s.Condition.Width {
 		return fmt.Errorf("flow: %d names for a condition of %d", len(n), s.Condition.Classes+s.Condition.Width)
+	}
+	if err := s.checkSource(); err != nil {
+		return err
 	}
 	return s.Normaliser.check(size)
 }
