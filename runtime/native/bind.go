@@ -97,6 +97,7 @@ type job struct {
 	product bool     // MatMul of two matrices
 	tA, tB  bool     // its operands are to be read transposed
 	group   *group   // fused elementwise operators; node is nil
+	squares bool     // ReduceSum of the squares of its operand
 	pack    *packing // the layout of a product's right operand; node is nil
 
 	rows   bool   // computes rows of its results from the same rows of its operands …
@@ -322,6 +323,9 @@ func (b *binder) prepareWhole(j *job) (task, error) {
 		return b.preparePack(j), nil
 	case j.product:
 		return b.prepareProduct(j)
+	case j.squares:
+		x, sum := b.place[j.in[0]].Float32(), b.place[j.out[0]].Float32()
+		return task{1, len(x) / 4, func(int, int) error { sum[0] = float32(kernel.SumSquares(x, 0)); return nil }}, nil
 	}
 	c := &call{node: j.node}
 	for _, v := range j.in {

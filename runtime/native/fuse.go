@@ -8,7 +8,7 @@ import (
 	"fmtool/models/tensor"
 )
 
-// seeThrough lets matrix products read transposed operands in place and drops the transposes, and whatever else, that nobody needs any more.
+// seeThrough lets matrix products read transposed operands in place, and sums of squares what is squared, and drops the transposes, and whatever else, that nobody needs any more.
 func (b *binder) seeThrough() {
 	producer := b.producers()
 	for _, j := range b.jobs {
@@ -21,7 +21,20 @@ func (b *binder) seeThrough() {
 			}
 		}
 	}
+	for _, j := range b.jobs {
+		b.seeSquares(j, producer)
+	}
 	b.dropUnused()
+}
+
+// seeSquares lets the sum of the squares of all numbers read the numbers themselves.
+func (b *binder) seeSquares(j *job, producer map[*graph.Value]*job) {
+	if j.node.Op != "ReduceSum" || b.size(j.out[0]) != 1 || b.known[j.in[0]].DType != tensor.Float32 {
+		return
+	}
+	if p := producer[j.in[0]]; p != nil && p.node.Op == "Mul" && p.in[0] == p.in[1] {
+		j.in, j.squares = p.in[:1], true
+	}
 }
 
 // isProduct reports a MatMul of two matrices, for which there is a way of its own: float16 ones go by way of float32 instead.

@@ -27,6 +27,16 @@ func TestPatternsKeepTheMeaning(t *testing.T) {
 		"a transpose of a transpose": {func(b *graph.Builder, x *graph.Value) *graph.Value {
 			return b.MatMul(b.Transpose(b.Transpose(x, 1, 0), 1, 0), x)
 		}, []float32{6.25, -10.5, 0, 1}},
+		"a sum of squares": {func(b *graph.Builder, x *graph.Value) *graph.Value {
+			return b.Subtract(x, b.ReduceSum(b.Mul(x, x), false))
+		}, []float32{-13.75, -19.25, -16.25, -15.25}},
+		"a sum of squares that are read elsewhere too": {func(b *graph.Builder, x *graph.Value) *graph.Value {
+			square := b.Mul(x, x)
+			return b.Add(square, b.ReduceSum(square, false))
+		}, []float32{22.5, 25.25, 16.25, 17.25}},
+		"sums of the squares of columns": {func(b *graph.Builder, x *graph.Value) *graph.Value {
+			return b.Add(x, b.ReduceSum(b.Mul(x, x), false, 0))
+		}, []float32{8.75, 7, 6.25, 11}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := graph.NewBuilder("pattern")

@@ -73,6 +73,9 @@ func updates() []fusion {
 	return list
 }
 
+// isNumber reports the name of an operand that is one number.
+func isNumber(name string) bool { return name[0] >= 'A' && name[0] <= 'Z' }
+
 // term is a parsed formula: an operator and its operands, or a name.
 type term struct {
 	name string
@@ -166,7 +169,7 @@ func (m *matcher) name(name string, v *graph.Value, found match) (match, bool) {
 		one, ok := t.Any().([]float32)
 		return found, ok && len(one) == 1 && v.Kind == graph.Constant && fmt.Sprint(one[0]) == name
 	}
-	if c := name[0]; c >= 'A' && c <= 'Z' && m.b.size(v) != 1 {
+	if isNumber(name) && m.b.size(v) != 1 {
 		return found, false
 	}
 	if have, bound := found.value[name]; bound {

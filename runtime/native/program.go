@@ -116,8 +116,9 @@ func pick[T float](dst, cond, x, y []T) {
 
 // instruction applies f to the blocks of registers: results first, then operands.
 type instruction[T float] struct {
-	f    func(x [][]T)
-	regs []int
+	f      func(x [][]T)
+	regs   []int
+	single map[int]bool // operands of which it reads the first number alone
 }
 
 // cell is one value of a program: a block of a tensor, of an operand filled block by block, or scratch.
@@ -126,6 +127,7 @@ type cell[T float] struct {
 	lanes   [][]T   // of a stage: where each worker has the rows it works on, the first row first
 	operand operand // how data is read; div 1 and mod size is in place
 	input   bool
+	single  bool // one number, of which no instruction needs copies
 }
 
 // held reports a value that lies somewhere, and is not a register of the program's own.
@@ -207,11 +209,12 @@ func bindProgram[T interface {
 			if c.at != k {
 				continue
 			}
-			in := instruction[T]{f: any(c.fusion.f).(func(x [][]T))}
+			in := instruction[T]{f: any(c.fusion.f).(func(x [][]T)), single: map[int]bool{}}
 			for _, name := range strings.Fields(c.fusion.results) {
 				in.regs = append(in.regs, register(c.match.value[name]))
 			}
 			for _, name := range strings.Fields(c.fusion.operands) {
+				in.single[len(in.regs)] = isNumber(name)
 				in.regs = append(in.regs, index[c.match.value[name]])
 			}
 			p.code = append(p.code, in)
@@ -220,7 +223,7 @@ func bindProgram[T interface {
 			continue
 		}
 		f := choose(vectorOps[j.node.Op], j.node)
-		in := instruction[T]{func(x [][]T) { f(x[0], x[1], x[2], x[3]) }, []int{register(j.out[0]), 0, 0, 0}}
+		in := instruction[T]{f: func(x [][]T) { f(x[0], x[1], x[2], x[3]) }, regs: []int{register(j.out[0]), 0, 0, 0}}
 		for i := range 3 {
 			in.regs[1+i] = index[j.in[min(i, len(j.in)-1)]]
 		}
@@ -229,8 +232,22 @@ func bindProgram[T interface {
 	for _, v := range g.out {
 		p.regs[index[v]] = place(v, true)
 	}
+	p.findSingles()
 	p.allocate(b.pool.n)
 	return p, nil
+}
+
+// findSingles finds the operands of one number that need not be repeated over a block.
+func (p *vectorProgram[T]) findSingles() {
+	for r := range p.regs {
+		c := &p.regs[r]
+		c.single = c.input && c.operand.mod == 1 && c.data != nil
+	}
+	for _, in := range p.code {
+		for k, r := range in.regs {
+			p.regs[r].single = p.regs[r].single && in.single[k]
+		}
+	}
 }
 
 // allocate makes the registers' memory; scratch registers share it when their lives do not overlap.
@@ -255,7 +272,7 @@ func (p *vectorProgram[T]) allocate(workers int) {
 	}
 	for r := range p.regs {
 		slot[r] = -1
-		if p.regs[r].input && !p.inPlace(r) {
+		if p.regs[r].input && !p.inPlace(r) && !p.regs[r].single {
 			slot[r] = take() // never given back: a repeated operand stays filled
 		}
 	}
@@ -310,6 +327,8 @@ func (p *vectorProgram[T]) run(w, from, to int) {
 				data, e = reg.lanes[w], at-from
 			}
 			switch {
+			case reg.single:
+				now[r] = data[:1]
 			case !reg.held():
 				now[r] = room[r][:n]
 			case reg.input && !p.inPlace(r):
