@@ -13,9 +13,8 @@ import (
 // instance is a graph bound to the shapes of its inputs: where the numbers go in, the steps to take, where they come out.
 type instance struct {
 	dynamic bool // shapes depend on numbers: to be interpreted
-	pool    *pool
 	in, out []tensor.Tensor
-	steps   []step
+	team    *team // takes the steps
 	commits [][2]tensor.Tensor // parameter, its next value
 }
 
@@ -46,14 +45,8 @@ func (i *instance) run(ctx context.Context, in, out []tensor.Tensor) error {
 	for k, t := range in {
 		transfer(i.in[k], t)
 	}
-	done := ctx.Done()
-	for k := range i.steps {
-		if done != nil && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err := i.pool.do(&i.steps[k]); err != nil {
-			return err
-		}
+	if err := i.team.run(ctx); err != nil {
+		return err
 	}
 	for k, t := range out {
 		if !t.IsZero() {
@@ -142,17 +135,18 @@ func (b *binder) bind(shapes [][]int, a *arena) (*instance, error) {
 	b.fuse()
 	m := newMemory(b)
 	m.plan(a)
-	i := &instance{pool: b.pool}
+	i := &instance{}
 	for _, v := range b.g.Inputs {
 		i.in = append(i.in, b.place[v])
 	}
+	steps := make([]step, len(m.steps))
 	for k, list := range m.steps {
-		s, err := b.prepareStep(list, m.stages[k], a)
-		if err != nil {
+		var err error
+		if steps[k], err = b.prepareStep(list, m.stages[k], a); err != nil {
 			return nil, err
 		}
-		i.steps = append(i.steps, s)
 	}
+	i.team = newTeam(b.pool, steps)
 	for _, o := range b.g.Outputs {
 		i.out = append(i.out, b.place[o.Value])
 		if param, ok := b.next[o.Value]; ok && !m.direct[o.Value] {
