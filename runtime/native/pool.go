@@ -138,16 +138,19 @@ func (t *team) fail(err error, k, part int) {
 	t.failed.Store(true)
 }
 
-// patience is how often a worker looks at a counter before it sleeps: what it waits for comes within microseconds, and waking takes longer.
-const patience = 300
+// A worker looks at a counter glances times before it lets other goroutines have the processor, and does that patience times before it sleeps: what it
+// waits for comes within microseconds, and waking takes longer.
+const glances, patience = 100, 100
 
 // wait returns when a counter has come to a limit.
 func (p *pool) wait(c *atomic.Int64, limit int64) {
-	for range patience {
+	for i := range patience * glances {
 		if c.Load() >= limit {
 			return
 		}
-		runtime.Gosched()
+		if i%glances == glances-1 {
+			runtime.Gosched()
+		}
 	}
 	p.sleepers.Add(1)
 	p.mutex.Lock()

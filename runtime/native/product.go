@@ -116,16 +116,23 @@ func (b *binder) prepareProduct(j *job) (task, error) {
 		kernel.Gemm(j.tA, j.tB, to-from, at-left, inner, x[a:], lda, y[w:], ldb, out[from*cols+left:], cols, false)
 	}
 	cost := rows * cols * inner / 40 // 2 flops, 80 a nanosecond
-	parts := b.pool.cut(cost)
-	high, wide := min(parts, max(1, rows/rowStep)), 1
-	if high < parts {
-		wide = min((parts+high-1)/high, max(1, cols/rowStep))
-	}
+	high, wide := cutMatrix(rows, cols, min(b.pool.cut(cost), 2*b.pool.n))
 	return task{high * wide, cost, func(_, part int) error {
 		i, k := part/wide, part%wide
 		gemm(cutAt(rows, i, high), cutAt(rows, i+1, high), cutAt(cols, k, wide), cutAt(cols, k+1, wide))
 		return nil
 	}}, nil
+}
+
+// cutMatrix is how many bands of rows and of columns a product is cut into for about so many parts: about as many of each, since every band of rows lays out
+// all of the right operand, and every band of columns all of the left.
+func cutMatrix(rows, cols, parts int) (high, wide int) {
+	wide = 1
+	for (wide+1)*(wide+1) <= parts {
+		wide++
+	}
+	wide = max(1, min(wide, cols/rowStep))
+	return max(1, min((parts+wide-1)/wide, rows/rowStep)), wide
 }
 
 // packed lays out a right operand once if it never changes between runs; it is nil otherwise. The layout serves every instance of the plan.
