@@ -14,7 +14,7 @@ import (
 type instance struct {
 	dynamic bool // shapes depend on numbers: to be interpreted
 	in, out []tensor.Tensor
-	team    *team // takes the steps
+	team    *team              // takes the steps
 	commits [][2]tensor.Tensor // parameter, its next value
 }
 
@@ -298,7 +298,7 @@ type task struct {
 }
 
 // worthSharing is the cost from which work is handed to other goroutines, and about what a part of it should cost.
-const worthSharing = 10_000
+const worthSharing = 3_000
 
 // cut is the number of parts for work of a cost.
 func (p *pool) cut(cost int) int {
