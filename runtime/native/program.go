@@ -377,13 +377,13 @@ func fillOperand[T float](dst, data []T, o operand, at, held int) int {
 		}
 		return held
 	}
-	for i, e := 0, at; i < len(dst); {
-		stop := min(len(dst), i+o.div-e%o.div)
-		v := data[e/o.div]
-		e += stop - i
-		for ; i < stop; i++ {
+	row, left := at/o.div, o.div-at%o.div // left: elements of this row
+	for len(dst) > 0 {
+		v, n := data[row], min(left, len(dst))
+		for i := range dst[:n] {
 			dst[i] = v
 		}
+		dst, row, left = dst[n:], row+1, o.div
 	}
 	return -1
 }
