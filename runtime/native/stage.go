@@ -162,14 +162,16 @@ func (b *binder) rowKernel(c *call, j *job) (func() error, error) {
 	return func() error { mul(0, 0, 0, false); return nil }, err
 }
 
-// stageBytes is about how much scratch memory a block of rows may take: it, and the weights that go by, should stay in the second-level cache.
-const stageBytes = 192 << 10
+// The scratch memory of a block of rows should stay in the second-level cache, and so should the matrices that its rows are multiplied by. Matrices that do
+// not stay are read anew for every block, so that blocks grow with them.
+const leastScratch, mostScratch = 192 << 10, 768 << 10
 
-// blockRows is the number of rows of a block, a multiple of the micro-kernel's six, given the bytes of scratch a row takes: all blocks of about one length, and
-// as many as serve all workers.
-func (b *binder) blockRows(bytes int) int {
+// blockRows is the number of rows of a block, a multiple of six, given the bytes of scratch that a row takes and the bytes of the operands that a block
+// reads whole: all blocks of about one length, and as many as serve all workers.
+func (b *binder) blockRows(row, whole int) int {
 	n := b.batch.n
-	most := min(max(stageBytes/max(bytes, 1), 24), 384)
+	room := min(max(whole, leastScratch), mostScratch)
+	most := min(max(room/max(row, 1), 24), 384)
 	blocks := (n + most - 1) / most
 	if w := b.pool.n; w > 1 && n >= 24*w {
 		blocks = (blocks + w - 1) / w * w
@@ -179,6 +181,18 @@ func (b *binder) blockRows(bytes int) int {
 	}
 	rows := (n + blocks - 1) / blocks
 	return (rows + 5) / 6 * 6
+}
+
+// wholeBytes are those of the operands that jobs read whole.
+func (b *binder) wholeBytes(jobs []*job) (bytes int) {
+	for _, j := range jobs {
+		for i, v := range j.in {
+			if v != nil && !j.reads(i) {
+				bytes += b.size(v) * b.known[v].DType.Size()
+			}
+		}
+	}
+	return bytes
 }
 
 // planStage decides which values of a stage live in scratch memory, and where.
@@ -224,7 +238,7 @@ func (b *binder) planStage(jobs []*job, outside func(*graph.Value) bool, a *aren
 	for d, h := range place(stride) {
 		bytes += h.top * d.Size()
 	}
-	st.block = b.blockRows(bytes)
+	st.block = b.blockRows(bytes, b.wholeBytes(jobs))
 	for d, h := range place(func(v *graph.Value) int { return aligned(stride(v) * st.block) }) {
 		for w := range b.pool.n {
 			a.reserve(1+w, d, h.top)
