@@ -18,7 +18,8 @@ var row = map[string]int{
 	"train/checkpoint": 4, "export": 4, "runtime/enginetest": 4,
 	"train":      5,
 	"cmd/fmtool": 6, "cmd/bench": 6,
-	"testdata": -1, // the embedded digits
+	"testdata":           -1, // the embedded digits
+	"runtime/native/cpu": -1, // which instructions there are
 	// test helpers, imported from tests only
 	"models/onnx/onnxtest": 4, "runtime/ort/orttest": 4,
 	"runtime/native/kernel/gen": 0, // writes assembly, imports nothing

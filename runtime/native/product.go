@@ -6,8 +6,8 @@ import (
 	"fmtool/runtime/native/kernel"
 )
 
-// rowStep keeps the cut between two parts of a product on a whole number of micro-kernel rows and of cache lines.
-const rowStep = 3 * kernel.Columns
+// rowStep keeps the cut between two parts of a product on a whole number of cache lines, and of rows enough for the micro-kernels.
+const rowStep = 48
 
 // packKey names a right operand that never changes: the memory it lies in, and whether it is read transposed.
 type packKey struct {
@@ -77,7 +77,7 @@ func (b *binder) preparePack(j *job) task {
 	cost := len(dst) / 4
 	parts := b.pool.cut(cost)
 	return task{parts, cost, func(_, part int) error {
-		p.Fill(j.pack.tB, src, ldb, cutAt(j.pack.n, part, parts), cutAt(j.pack.n, part+1, parts))
+		p.Fill(j.pack.tB, src, ldb, cutColumns(j.pack.n, part, parts), cutColumns(j.pack.n, part+1, parts))
 		return nil
 	}}
 }
@@ -119,7 +119,7 @@ func (b *binder) prepareProduct(j *job) (task, error) {
 	high, wide := cutMatrix(rows, cols, min(b.pool.cut(cost), 2*b.pool.n))
 	return task{high * wide, cost, func(_, part int) error {
 		i, k := part/wide, part%wide
-		gemm(cutAt(rows, i, high), cutAt(rows, i+1, high), cutAt(cols, k, wide), cutAt(cols, k+1, wide))
+		gemm(cutAt(rows, i, high), cutAt(rows, i+1, high), cutColumns(cols, k, wide), cutColumns(cols, k+1, wide))
 		return nil
 	}}, nil
 }
@@ -177,10 +177,15 @@ func (b *binder) prepareRowProduct(j *job, st *stage) rowRun {
 	}
 }
 
-// cutAt is where part p of n begins, on a multiple of rowStep.
-func cutAt(n, p, parts int) int {
+// cutAt is where part p of n rows begins, on a multiple of rowStep.
+func cutAt(n, p, parts int) int { return cut(n, p, parts, rowStep) }
+
+// cutColumns is where part p of n columns begins, on a multiple of two panels.
+func cutColumns(n, p, parts int) int { return cut(n, p, parts, 2*kernel.Columns()) }
+
+func cut(n, p, parts, step int) int {
 	if p == parts {
 		return n
 	}
-	return n * p / parts / rowStep * rowStep
+	return n * p / parts / step * step
 }

@@ -2,27 +2,23 @@
 
 package kernel
 
-import "golang.org/x/sys/cpu"
+import "fmtool/runtime/native/cpu"
 
 //go:generate go run ./gen
 
 // HasFMA reports that the assembly is in use: AVX2 and FMA on amd64, and no build tag purego.
-var HasFMA = cpu.X86.HasAVX2 && cpu.X86.HasFMA
+var HasFMA bool
 
-//go:noescape
-func product1(k int, a *float32, aRow, aCol int, b, c *float32, cRow int, from *float32, fromRow int)
+// wide reports that vectors have 512 bits, of AVX-512. The assembly reads it.
+var wide bool
 
-//go:noescape
-func product2(k int, a *float32, aRow, aCol int, b, c *float32, cRow int, from *float32, fromRow int)
+// use sets the instructions that the kernels use.
+func use(l cpu.Level) {
+	HasFMA, wide = l >= cpu.AVX2, l >= cpu.AVX512
+	shape = narrowShape
+	if wide {
+		shape = wideShape
+	}
+}
 
-//go:noescape
-func product3(k int, a *float32, aRow, aCol int, b, c *float32, cRow int, from *float32, fromRow int)
-
-//go:noescape
-func product4(k int, a *float32, aRow, aCol int, b, c *float32, cRow int, from *float32, fromRow int)
-
-//go:noescape
-func product5(k int, a *float32, aRow, aCol int, b, c *float32, cRow int, from *float32, fromRow int)
-
-//go:noescape
-func product6(k int, a *float32, aRow, aCol int, b, c *float32, cRow int, from *float32, fromRow int)
+func init() { use(cpu.Use) }

@@ -31,10 +31,10 @@ func clearRows(m, n int, c []float32, ldc int) {
 	}
 }
 
-// tile is the largest block handed to gonum, which stays in the calling goroutine and allocates nothing up to this size.
-const tile = 64
+// square is the largest block handed to gonum, which stays in the calling goroutine and allocates nothing up to this size.
+const square = 64
 
-// gemmPortable is Gemm by gonum, tile by tile.
+// gemmPortable is Gemm by gonum, square by square.
 func gemmPortable(tA, tB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, acc bool) {
 	if !acc {
 		clearRows(m, n, c, ldc)
@@ -47,17 +47,17 @@ func gemmPortable(tA, tB bool, m, n, k int, a []float32, lda int, b []float32, l
 		transB = blas.Trans
 	}
 	impl := blas32.Implementation()
-	for i := 0; i < m; i += tile {
+	for i := 0; i < m; i += square {
 		ai := i * lda
 		if tA {
 			ai = i
 		}
-		for j := 0; j < n; j += tile {
+		for j := 0; j < n; j += square {
 			bj := j
 			if tB {
 				bj = j * ldb
 			}
-			impl.Sgemm(transA, transB, min(tile, m-i), min(tile, n-j), k, 1, a[ai:], lda, b[bj:], ldb, 1, c[i*ldc+j:], ldc)
+			impl.Sgemm(transA, transB, min(square, m-i), min(square, n-j), k, 1, a[ai:], lda, b[bj:], ldb, 1, c[i*ldc+j:], ldc)
 		}
 	}
 }

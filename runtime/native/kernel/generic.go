@@ -13,7 +13,10 @@ func pack([]float32, bool, int, int, []float32, int, int, int) {
 	panic("kernel: no panels without assembly")
 }
 
-func (p *Packed) multiply(bool, int, []float32, int, []float32, int, int, int) {
+// Columns is the width of a panel, and the multiple on which products with a Packed may be cut along n.
+func Columns() int { return 16 }
+
+func (p *Packed) multiply(bool, int, []float32, int, start, []float32, int, int, int) {
 	panic("kernel: no panels without assembly")
 }
 

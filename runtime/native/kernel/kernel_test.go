@@ -39,6 +39,12 @@ func normal(dst []float32, seed uint64, scale float32) {
 
 // Every shape, odd or even, transposed or not, added or written, is the product by its definition, and nothing else is touched.
 func TestGemm(t *testing.T) {
+	// Several blocks each way, rows far apart, a multiple of the caches' places apart, and few rows.
+	for _, s := range [][3]int{{300, 530, 20}, {600, 70, 20}, {20, 140, 1021}, {1, 530, 70}, {2, 70, 530}, {3, 261, 33}, {130, 3, 530}} {
+		for flags := range 8 {
+			gemm(t, flags&1 != 0, flags&2 != 0, flags&4 != 0, s[0], s[1], s[2])
+		}
+	}
 	sizes := []int{1, 2, 5, 6, 7, 15, 16, 17, 33, 70}
 	for _, m := range sizes {
 		for _, n := range sizes {
@@ -192,9 +198,19 @@ func BenchmarkGemm(b *testing.B) {
 	}
 }
 
+// firstDifference is where two slices differ in their bits, −1 if nowhere.
+func firstDifference(x, y []float32) int {
+	for i := range x {
+		if math.Float32bits(x[i]) != math.Float32bits(y[i]) {
+			return i
+		}
+	}
+	return -1
+}
+
 // A packed right-hand side gives the very bits of the plain product, whole or cut along the columns.
 func TestPackedIsGemm(t *testing.T) {
-	for _, s := range [][3]int{{1, 1, 1}, {1, 64, 64}, {7, 70, 300}, {50, 16, 513}, {33, 47, 256}} {
+	for _, s := range [][3]int{{1, 1, 1}, {3, 5, 0}, {1, 64, 64}, {1, 300, 70}, {2, 200, 300}, {7, 70, 300}, {50, 16, 513}, {33, 47, 256}, {300, 600, 40}} {
 		for flags := range 4 {
 			tA, tB := flags&1 != 0, flags&2 != 0
 			m, n, k := s[0], s[1], s[2]
@@ -210,13 +226,26 @@ func TestPackedIsGemm(t *testing.T) {
 			normal(b, 2, 1)
 			kernel.Gemm(tA, tB, m, n, k, a, lda, b, ldb, want, n, false)
 			p := kernel.Pack(tB, n, k, b, ldb)
-			for from := 0; from < n; from += 2 * kernel.Columns {
-				p.Gemm(tA, m, a, lda, got, n, from, min(n, from+2*kernel.Columns))
+			for from := 0; from < n; from += 2 * kernel.Columns() {
+				p.Gemm(tA, m, a, lda, got, n, from, min(n, from+2*kernel.Columns()))
 			}
-			for i := range want {
-				if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
-					t.Fatalf("%v %v %v: [%d] = %g, want %g", s, tA, tB, i, got[i], want[i])
-				}
+			if at := firstDifference(got, want); at >= 0 {
+				t.Fatalf("%v %v %v: [%d] = %g, want %g", s, tA, tB, at, got[at], want[at])
+			}
+			bias := make([]float32, n)
+			normal(bias, 3, 1)
+			for i := range m {
+				copy(want[i*n:], bias)
+			}
+			p.GemmFrom(tA, m, a, lda, bias, 0, got, n, 0, n)
+			kernel.Gemm(tA, tB, m, n, k, a, lda, b, ldb, want, n, true)
+			if at := firstDifference(got, want); at >= 0 {
+				t.Fatalf("%v %v %v from a bias: [%d] = %g, want %g", s, tA, tB, at, got[at], want[at])
+			}
+			p.GemmFrom(tA, m, a, lda, got, n, got, n, 0, n)
+			kernel.Gemm(tA, tB, m, n, k, a, lda, b, ldb, want, n, true)
+			if at := firstDifference(got, want); at >= 0 {
+				t.Fatalf("%v %v %v added: [%d] = %g, want %g", s, tA, tB, at, got[at], want[at])
 			}
 		}
 	}

@@ -1,7 +1,7 @@
 package kernel
 
-// Packed is the right-hand side of products, op(B) [k, n], laid out once for all of them: panels of 16 columns, each k rows of 16 numbers one after another.
-// Missing columns of the last panel are zeros.
+// Packed is the right-hand side of products, op(B) [k, n], laid out once for all of them: panels of Columns() columns, each k rows of as many numbers
+// one after another; a last panel with fewer columns is half as wide if that holds them, and filled up with zeros.
 type Packed struct {
 	k, n   int
 	panels []float32 // nil without assembly
@@ -11,11 +11,14 @@ type Packed struct {
 	ldb int
 }
 
-// Columns is the width of a panel, and the multiple on which products with a Packed may be cut along n.
-const Columns = 16
+// start is what a product is added to; nothing without data. With row 0 it is one row for all.
+type start struct {
+	data []float32
+	row  int // from a row to the next
+}
 
 // PackedSize is the length of the memory of op(B) [k, n] laid out.
-func PackedSize(n, k int) int { return (n + Columns - 1) / Columns * Columns * k }
+func PackedSize(n, k int) int { return (n + Columns()/2 - 1) / (Columns() / 2) * (Columns() / 2) * k }
 
 // Pack lays out op(B) [k, n]; b has row stride ldb: [k, n], or [n, k] if tB. b must not change as long as the result is used.
 func Pack(tB bool, n, k int, b []float32, ldb int) *Packed {
@@ -32,26 +35,39 @@ func PackedIn(memory []float32, n, k int) *Packed {
 	return &Packed{k: k, n: n, panels: memory[:PackedSize(n, k)]}
 }
 
-// Fill lays out columns from to to−1 of op(B) as Pack does; from is a multiple of Columns, and so is to unless it is n.
+// Fill lays out columns from to to−1 of op(B) as Pack does; from is a multiple of Columns(), and so is to unless it is n.
 func (p *Packed) Fill(tB bool, b []float32, ldb, from, to int) {
-	for j := from; j < to; j += Columns {
-		pack(p.panels[j*p.k:][:Columns*p.k], tB, p.k, min(Columns, p.n-j), b, ldb, 0, j)
+	if p.k > 0 && from < to {
+		pack(p.panels[from*p.k:], tB, p.k, to-from, b, ldb, 0, from)
 	}
 }
 
-// Gemm writes columns from to to−1 of C = op(A)·op(B), bit for bit as the function Gemm does. op(A) is [m, k] as there; from is a multiple of Columns, and so
-// is to unless it is n; c has row stride ldc and begins at column 0.
-func (p *Packed) Gemm(tA bool, m int, a []float32, lda int, c []float32, ldc, from, to int) {
-	if m == 0 || to <= from {
+// Gemm writes columns left to right−1 of C = op(A)·op(B), bit for bit as the function Gemm does. op(A) is [m, k] as there; left is a multiple of Columns(),
+// and so is right unless it is n; c has row stride ldc and begins at column 0.
+func (p *Packed) Gemm(tA bool, m int, a []float32, lda int, c []float32, ldc, left, right int) {
+	p.gemm(tA, m, a, lda, start{}, c, ldc, left, right)
+}
+
+// GemmFrom is Gemm added to from: row i of C begins as row i of from, which has row stride fromRow and the columns of C. So from is c to add to C, or a
+// bias of one row with fromRow 0.
+func (p *Packed) GemmFrom(tA bool, m int, a []float32, lda int, from []float32, fromRow int, c []float32, ldc, left, right int) {
+	p.gemm(tA, m, a, lda, start{from, fromRow}, c, ldc, left, right)
+}
+
+func (p *Packed) gemm(tA bool, m int, a []float32, lda int, s start, c []float32, ldc, left, right int) {
+	if m == 0 || right <= left {
 		return
 	}
-	if p.panels != nil {
-		p.multiply(tA, m, a, lda, c, ldc, from, to)
+	if p.panels != nil && p.k > 0 {
+		p.multiply(tA, m, a, lda, s, c, ldc, left, right)
 		return
 	}
-	b := p.b[from:]
+	for i := 0; i < m && s.data != nil; i++ {
+		copy(c[i*ldc+left:i*ldc+right], s.data[i*s.row+left:])
+	}
+	b := p.b[min(left, len(p.b)):]
 	if p.tB {
-		b = p.b[from*p.ldb:]
+		b = p.b[min(left*p.ldb, len(p.b)):]
 	}
-	Gemm(tA, p.tB, m, to-from, p.k, a, lda, b, p.ldb, c[from:], ldc, false)
+	Gemm(tA, p.tB, m, right-left, p.k, a, lda, b, p.ldb, c[left:], ldc, s.data != nil)
 }

@@ -13,6 +13,8 @@ import (
 // files are what is written: AVX2 and FMA, for amd64.
 var files = map[string]func(){
 	"product_amd64.s": products,
+	"pack_amd64.s":    packs,
+	"probe_amd64.s":   probes,
 	"vector_amd64.s":  vectors,
 	"fused_amd64.s":   fused,
 	"rows_amd64.s":    rows,

@@ -1,50 +1,169 @@
 package main
 
-// products are the micro-kernels of matrix products, for one to six rows.
-func products() {
-	for rows := 1; rows <= 6; rows++ {
-		product(rows)
-	}
+import "fmt"
+
+// tier is a set of vector instructions with its micro-kernels: up to rows rows of A times panels of two vectors.
+type tier struct {
+	name         string
+	reg          string // a vector register's letter
+	lanes, rows  int
+	accumulators int // that hide the latency of two multiply-adds a cycle
 }
 
-// product writes to rows of C the sum of rows of from and rows of A (strided) times a panel of B (k rows of 16 packed numbers).
-func product(rows int) {
-	p("// func product%d(k int, a *float32, aRow, aCol int, b, c *float32, cRow int, from *float32, fromRow int)", rows)
-	p("TEXT ·product%d(SB), NOSPLIT, $0-72", rows)
-	for i, arg := range [][2]string{{"k", "CX"}, {"a", "SI"}, {"aRow", "R8"}, {"aCol", "R9"}, {"b", "BX"}, {"c", "DI"}, {"cRow", "DX"}, {"from", "R12"}, {"fromRow", "R13"}} {
-		p("\tMOVQ %s+%d(FP), %s", arg[0], 8*i, arg[1])
+var avx2, avx512 = tier{"256", "Y", 8, 6, 8}, tier{"512", "Z", 16, 14, 8}
+
+// products are the micro-kernels of matrix products: a function for each tier, which jumps to the kernel of so many rows and vectors.
+func products() {
+	for _, t := range []tier{avx2, avx512} {
+		p("// func product%s(t *tile, kind int)\nTEXT ·product%s(SB), NOSPLIT, $0-16", t.name, t.name)
+		p("\tMOVQ t+0(FP), AX\n\tMOVQ kind+8(FP), CX\n\tLEAQ products%s<>(SB), DX\n\tMOVQ (DX)(CX*8), DX\n\tJMP DX\n", t.name)
+		for kind, s := range t.shapes() {
+			t.product(s[0], s[1])
+			p("DATA products%s<>+%d(SB)/8, $%s<>(SB)\n", t.name, 8*kind, t.kernel(s[0], s[1]))
+		}
+		p("GLOBL products%s<>(SB), RODATA, $%d\n", t.name, 8*len(t.shapes()))
 	}
-	p("\tSHLQ $2, R8\n\tSHLQ $2, R9\n\tSHLQ $2, DX\n\tSHLQ $2, R13")
-	p("\tLEAQ (R8)(R8*2), R10\n\tLEAQ (R8)(R8*4), R11") // 3 and 5 rows
-	address := []string{"(SI)", "(SI)(R8*1)", "(SI)(R8*2)", "(SI)(R10*1)", "(SI)(R8*4)", "(SI)(R11*1)"}
-	for i := range 2 * rows {
-		p("\tVXORPS Y%d, Y%d, Y%d", 4+i, 4+i, 4+i)
+	slidingMasks()
+}
+
+// shapes are the rows and vectors of the kernels in the order of their kinds: one vector and 1 to t.rows rows, two vectors, then a few rows by several
+// panels.
+func (t tier) shapes() (list [][2]int) {
+	for vectors := 1; vectors <= 2; vectors++ {
+		for rows := 1; rows <= t.rows; rows++ {
+			list = append(list, [2]int{rows, vectors})
+		}
 	}
-	step := func(at int) {
-		p("\tVMOVUPS %d(BX), Y0\n\tVMOVUPS %d(BX), Y1", at, at+32)
+	return append(list, [2]int{1, 4}, [2]int{2, 4}, [2]int{1, 8})
+}
+
+func (t tier) kernel(rows, vectors int) string {
+	return fmt.Sprintf("product%sx%dx%d", t.name, rows, vectors)
+}
+
+// Offsets of the fields of tile.
+const (
+	tileK = 8 * iota
+	tileA
+	tileARow
+	tileACol
+	tileB
+	tileBRow
+	tilePanel
+	tileC
+	tileCRow
+	tileFrom
+	tileFromRow
+	tileLast
+)
+
+// product writes to rows of C the sum of rows of from and rows of A times columns of B, both strided; see tile, to which AX points.
+func (t tier) product(rows, vectors int) {
+	p("TEXT %s<>(SB), NOSPLIT, $0-16", t.kernel(rows, vectors))
+	bytes := 4 * t.lanes
+	load := func(offset int, register string) { p("\tMOVQ %d(AX), %s", offset, register) }
+	strides := func(list ...string) {
+		for _, r := range list {
+			p("\tSHLQ $2, %s", r)
+		}
+	}
+	load(tileK, "CX")
+	load(tileA, "SI")
+	load(tileARow, "R8")
+	load(tileACol, "R9")
+	load(tileB, "BX")
+	load(tileBRow, "R13")
+	strides("R8", "R9", "R13")
+	p("\tLEAQ (R8)(R8*2), R10\n\tLEAQ (R8)(R8*4), R11\n\tLEAQ (SI)(R11*1), R12") // 3 and 5 rows; the sixth row
+	address := []string{"(SI)", "(SI)(R8*1)", "(SI)(R8*2)", "(SI)(R10*1)", "(SI)(R8*4)", "(R12)", "(SI)(R10*2)", "(R12)(R8*2)", "(SI)(R8*8)", "(R12)(R8*4)",
+		"(R12)(R11*1)", "(R12)(R10*2)", "(SI)(R10*4)", "(R12)(R8*8)"}
+	column := func(v int) string {
+		return fmt.Sprintf("%d(BX)%s", v%2*bytes, []string{"", "(DX*1)", "(DX*2)", "(R14*1)"}[v/2])
+	}
+	if vectors > 2 {
+		load(tilePanel, "DX")
+		strides("DX")
+		p("\tLEAQ (DX)(DX*2), R14")
+	}
+	inMemory := rows == 1 // a vector of B is used once
+	first := 2            // the first accumulator
+	if !inMemory {
+		first += vectors
+	}
+	acc := func(row, v int) int { return first + row*vectors + v }
+	for i := first; i < first+rows*vectors; i++ {
+		p("\tVXORPS Y%d, Y%d, Y%d", i, i, i)
+	}
+	step := func() {
+		for v := range vectors {
+			if !inMemory {
+				p("\tVMOVUPS %s, %s%d", column(v), t.reg, 2+v)
+			}
+		}
 		for r := range rows {
-			p("\tVBROADCASTSS %s, Y%d", address[r], 2+r%2)
-			p("\tVFMADD231PS Y0, Y%d, Y%d\n\tVFMADD231PS Y1, Y%d, Y%d", 2+r%2, 4+2*r, 2+r%2, 5+2*r)
+			p("\tVBROADCASTSS %s, %s%d", address[r], t.reg, r%2)
+			for v := range vectors {
+				b := column(v)
+				if !inMemory {
+					b = fmt.Sprintf("%s%d", t.reg, 2+v)
+				}
+				p("\tVFMADD231PS %s, %s%d, %s%d", b, t.reg, r%2, t.reg, acc(r, v))
+			}
 		}
-		p("\tADDQ R9, SI")
-	}
-	p("\tMOVQ CX, AX\n\tSHRQ $2, AX\n\tJZ rest")
-	p("four:")
-	for i := range 4 {
-		step(64 * i)
-	}
-	p("\tADDQ $256, BX\n\tDECQ AX\n\tJNZ four")
-	p("rest:\n\tANDQ $3, CX\n\tJZ done")
-	p("one:")
-	step(0)
-	p("\tADDQ $64, BX\n\tDECQ CX\n\tJNZ one")
-	p("done:")
-	for r := range rows {
-		p("\tVADDPS (R12), Y%d, Y%d\n\tVADDPS 32(R12), Y%d, Y%d", 4+2*r, 4+2*r, 5+2*r, 5+2*r)
-		p("\tVMOVUPS Y%d, (DI)\n\tVMOVUPS Y%d, 32(DI)", 4+2*r, 5+2*r)
-		if r < rows-1 {
-			p("\tADDQ DX, DI\n\tADDQ R13, R12")
+		p("\tADDQ R9, SI\n\tADDQ R13, BX")
+		if rows > 5 {
+			p("\tADDQ R9, R12")
 		}
 	}
+	const unroll = 4
+	p("\tSUBQ $%d, CX\n\tJLT rest\nfour:", unroll)
+	for range unroll {
+		step()
+	}
+	p("\tSUBQ $%d, CX\n\tJGE four\nrest:\n\tADDQ $%d, CX\n\tJZ done\none:", unroll, unroll)
+	step()
+	p("\tDECQ CX\n\tJNZ one\ndone:")
+	load(tileC, "DI")
+	load(tileCRow, "DX")
+	load(tileFrom, "SI")
+	load(tileFromRow, "R8")
+	load(tileLast, "CX")
+	strides("DX", "R8")
+	t.store(rows, vectors, acc)
 	p("\tVZEROUPPER\n\tRET\n")
+}
+
+// store adds rows of from to the accumulators and writes them; the last vector has as many columns as CX says.
+func (t tier) store(rows, vectors int, acc func(row, v int) int) {
+	bytes := 4 * t.lanes
+	if t.lanes == 16 {
+		p("\tMOVQ $-1, AX\n\tBZHIQ CX, AX, AX\n\tKMOVW AX, K1")
+	} else {
+		p("\tCMPQ CX, $8\n\tJNE narrow")
+	}
+	whole := func(masked bool) {
+		for r := range rows {
+			for v := range vectors {
+				a := acc(r, v)
+				switch {
+				case v < vectors-1 || !masked:
+					p("\tVADDPS %d(SI), %s%d, %s%d\n\tVMOVUPS %s%d, %d(DI)", v*bytes, t.reg, a, t.reg, a, t.reg, a, v*bytes)
+				case t.lanes == 16:
+					p("\tVADDPS %d(SI), Z%d, K1, Z%d\n\tVMOVUPS Z%d, K1, %d(DI)", v*bytes, a, a, a, v*bytes)
+				default:
+					p("\tVMASKMOVPS %d(SI), Y0, Y1\n\tVADDPS Y1, Y%d, Y%d\n\tVMASKMOVPS Y%d, Y0, %d(DI)", v*bytes, a, a, a, v*bytes)
+				}
+			}
+			if r < rows-1 {
+				p("\tADDQ DX, DI\n\tADDQ R8, SI")
+			}
+		}
+	}
+	if t.lanes == 16 {
+		whole(true)
+		return
+	}
+	whole(false)
+	p("\tVZEROUPPER\n\tRET\nnarrow:\n\tSHLQ $2, CX\n\tLEAQ masks<>+32(SB), AX\n\tSUBQ CX, AX\n\tVMOVUPS (AX), Y0")
+	whole(true)
 }

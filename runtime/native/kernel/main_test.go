@@ -1,0 +1,28 @@
+package kernel_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"testing"
+
+	"fmtool/runtime/native/cpu"
+	"fmtool/runtime/native/kernel"
+)
+
+// Every test passes with the instructions of each level up to the one in use; benchmarks run with that.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code := 0
+	for _, l := range cpu.Levels() {
+		if bench := flag.Lookup("test.bench").Value.String(); l > cpu.Use || bench != "" && l < cpu.Use {
+			continue
+		}
+		kernel.Use(l)
+		if failed := m.Run(); failed != 0 {
+			fmt.Fprintf(os.Stderr, "failed with %s=%s\n", cpu.Variable, l)
+			code = failed
+		}
+	}
+	os.Exit(code)
+}
