@@ -30,8 +30,8 @@ func ParseQuantity(name string) (Quantity, error) {
 	return 0, Unknown("prediction", name, quantityNames)
 }
 
-// row is the quantity as a combination of (x1, x0).
-func (c Coeffs) row(q Quantity) [2]float64 {
+// Row is the quantity as a combination of (x1, x0). The score's has no limit at β = 0.
+func (c Coeffs) Row(q Quantity) [2]float64 {
 	switch q {
 	case Velocity:
 		return [2]float64{c.DAlpha, c.DBeta}
@@ -44,12 +44,22 @@ func (c Coeffs) row(q Quantity) [2]float64 {
 }
 
 // Convert returns a, b such that to = a·x + b·from at these coefficients. With x = α x1 + β x0 and from = p x1 + q x0, it solves
-// a·(α, β) + b·(p, q) = (r, s), the row of to. Where from says nothing that x does not say, the result is infinite or NaN.
+// a·(α, β) + b·(p, q) = (r, s), the row of to; the score goes by way of the noise, −β times it, which keeps its limit at β = 0. Where from says
+// nothing that x does not say, the result is infinite or NaN: Interval is where it is not.
+//
+// Two values of from that differ by d are values of to that differ by b·d: the exact weight between their squared errors is b².
 func (c Coeffs) Convert(from, to Quantity) (a, b float64) {
-	if from == to {
+	switch {
+	case from == to:
 		return 0, 1
+	case from == Score:
+		a, b = c.Convert(Noise, to)
+		return a, -c.Beta * b
+	case to == Score:
+		a, b = c.Convert(from, Noise)
+		return -a / c.Beta, -b / c.Beta
 	}
-	f, t := c.row(from), c.row(to)
+	f, t := c.Row(from), c.Row(to)
 	det := c.Alpha*f[1] - c.Beta*f[0]
 	return (t[0]*f[1] - t[1]*f[0]) / det, (c.Alpha*t[1] - c.Beta*t[0]) / det
 }

@@ -20,10 +20,11 @@ func Example() {
 	fmt.Println(err)
 	// Output:
 	// {0.25 0.75 1 -1} 1 0.75 <nil>
-	// unknown schedule "cosinus"; did you mean "cosine"? (known: linear, cosine, polynomial, vp, sqrt)
+	// unknown schedule "cosinus"; did you mean "cosine"? (known: linear, cosine, polynomial, vp, linear-vp, sqrt, cosmap)
 }
 
-var names = []string{"linear", "cosine", "polynomial", "polynomial:3.5", "vp", "sqrt"}
+var names = []string{"linear", "cosine", "polynomial", "polynomial:3.5", "vp", "linear-vp", "sqrt", "cosmap",
+	"points:0,0,1;0.25,0.1,0.9;0.5,0.6,0.5;0.8,0.9,0.25;1,1,0", "points:0,0,1;1,1,0"}
 
 func schedules(t *testing.T) map[string]flow.Schedule {
 	out := map[string]flow.Schedule{}

@@ -1,16 +1,11 @@
 package flow
 
-import (
-	"fmt"
-	"math"
-	"strconv"
-	"strings"
-)
+import "math"
 
 // Coeffs are a schedule's values at one time: x_t = Alpha·x1 + Beta·x0, and their slopes in t.
 type Coeffs struct{ Alpha, Beta, DAlpha, DBeta float64 }
 
-// Schedule gives the coefficients of x_t = α_t x1 + β_t x0.
+// Schedule gives the coefficients of x_t = α_t x1 + β_t x0. The ratio α : β grows with t.
 type Schedule interface {
 	// At is finite for t in [0, TimeMax].
 	At(t float64) Coeffs
@@ -27,37 +22,49 @@ type Defects struct {
 	Why     string  // in words, "" for none
 }
 
-// row is an entry of the table of schedules: coefficients as a function of a parameter and t.
-type row struct {
-	name     string
-	param    float64 // default; 0: the schedule has none
-	min, max float64 // of the parameter
-	defects  Defects
-	at       func(param, t float64) Coeffs
+// path is a row of the table of schedules: the coefficients as a function of its numbers and t.
+type path struct {
+	at      func(p []float64, t float64) Coeffs
+	defects Defects
 }
 
 // epsilon is how far from t = 1 schedules with an infinite slope there stop.
 const epsilon = 1e-3
 
-var table = []row{
-	{name: "linear", defects: Defects{TimeMax: 1}, at: func(_, t float64) Coeffs { return Coeffs{t, 1 - t, 1, -1} }},
-	{name: "cosine", defects: Defects{TimeMax: 1}, at: func(_, t float64) Coeffs {
-		s, c := math.Sincos(math.Pi / 2 * t)
-		return Coeffs{s, c, math.Pi / 2 * c, -math.Pi / 2 * s}
-	}},
-	{name: "polynomial", param: 2, min: 1, max: 16, defects: Defects{TimeMax: 1}, at: func(n, t float64) Coeffs {
-		return Coeffs{math.Pow(t, n), 1 - math.Pow(t, n), n * math.Pow(t, n-1), -n * math.Pow(t, n-1)}
-	}},
-	{name: "vp", at: variancePreserving, defects: Defects{Alpha0: math.Exp(-(vpMax-vpMin)/4 - vpMin/2), TimeMax: 1 - epsilon,
-		Why: "the path starts from α₀ = 0.0066, not 0, and β has an infinite slope at t = 1"}},
-	{name: "sqrt", at: squareRoot, defects: Defects{TimeMax: 1 - epsilon, Why: "β = √(1−t) has an infinite slope at t = 1"}},
+var sound = Defects{TimeMax: 1}
+
+var table = []Entry[path]{
+	{Name: "linear", Value: path{linear, sound}},
+	{Name: "cosine", Value: path{cosine, sound}},
+	{Name: "polynomial", Default: []float64{2}, Bounds: [][2]float64{{1, 16}}, Value: path{polynomial, sound}},
+	{Name: "vp", Value: path{variancePreserving, Defects{Alpha0: math.Exp(-(vpMax-vpMin)/4 - vpMin/2), TimeMax: 1 - epsilon,
+		Why: "the path starts from α₀ = 0.0066, not 0, and β has an infinite slope at t = 1"}}},
+	{Name: "linear-vp", Value: path{linearVP, Defects{TimeMax: 1 - epsilon, Why: "β = √(1−t²) has an infinite slope at t = 1"}}},
+	{Name: "sqrt", Value: path{squareRoot, Defects{TimeMax: 1 - epsilon, Why: "β = √(1−t) has an infinite slope at t = 1"}}},
+	{Name: "cosmap", Value: path{cosmap, sound}},
+}
+
+// linear is α = t, β = 1 − t [LI23].
+func linear(_ []float64, t float64) Coeffs { return Coeffs{t, 1 - t, 1, -1} }
+
+// cosine is α = sin(πt/2), β = cos(πt/2), the trigonometric variance-preserving path: α² + β² = 1 [AL23].
+func cosine(_ []float64, t float64) Coeffs {
+	s, c := math.Sincos(math.Pi / 2 * t)
+	return Coeffs{s, c, math.Pi / 2 * c, -math.Pi / 2 * s}
+}
+
+// polynomial is α = tⁿ, β = 1 − tⁿ.
+func polynomial(p []float64, t float64) Coeffs {
+	n := p[0]
+	v, slope := math.Pow(t, n), n*math.Pow(t, n-1)
+	return Coeffs{v, 1 - v, slope, -slope}
 }
 
 // The rates of the variance-preserving diffusion, ∫ from vpMin to vpMax; see [SO21].
 const vpMin, vpMax = 0.1, 20.0
 
 // variancePreserving is α = e^(−B/2), β = √(1 − e^(−B)) with B = s²(b₁−b₀)/2 + s·b₀ and s = 1−t the diffusion's own time.
-func variancePreserving(_, t float64) Coeffs {
+func variancePreserving(_ []float64, t float64) Coeffs {
 	s := 1 - t
 	half := s*s*(vpMax-vpMin)/4 + s*vpMin/2
 	slope := -(s*(vpMax-vpMin)/2 + vpMin/2) // of half, in t
@@ -66,59 +73,51 @@ func variancePreserving(_, t float64) Coeffs {
 	return Coeffs{alpha, beta, dAlpha, -alpha * dAlpha / beta}
 }
 
+// linearVP is α = t, β = √(1−t²).
+func linearVP(_ []float64, t float64) Coeffs {
+	b := math.Sqrt((1 - t) * (1 + t))
+	return Coeffs{t, b, 1, -t / b}
+}
+
 // squareRoot is α = t, β = √(1−t).
-func squareRoot(_, t float64) Coeffs {
+func squareRoot(_ []float64, t float64) Coeffs {
 	b := math.Sqrt(1 - t)
 	return Coeffs{t, b, 1, -1 / (2 * b)}
 }
 
+// cosmap is the straight path at the ratio of cosine, α = s/(s+c), β = c/(s+c) with s, c = sin, cos(πt/2) [ES24].
+func cosmap(_ []float64, t float64) Coeffs {
+	s, c := math.Sincos(math.Pi / 2 * t)
+	slope := math.Pi / 2 / ((s + c) * (s + c))
+	return Coeffs{s / (s + c), c / (s + c), slope, -slope}
+}
+
+// schedule is a row with its numbers.
 type schedule struct {
-	*row
-	param float64
+	row *Entry[path]
+	p   []float64
 }
 
-func (s schedule) At(t float64) Coeffs { return s.at(s.param, t) }
+func (s schedule) At(t float64) Coeffs { return s.row.Value.at(s.p, t) }
 
-func (s schedule) Name() string {
-	if s.row.param == 0 {
-		return s.name
-	}
-	return s.name + ":" + strconv.FormatFloat(s.param, 'g', -1, 64)
-}
+func (s schedule) Name() string { return s.row.Text(s.p) }
 
-func (s schedule) Defects() Defects { return s.defects }
+func (s schedule) Defects() Defects { return s.row.Value.defects }
 
 // Linear is α = t, β = 1 − t, the straight path of optimal transport between Gaussians and a point.
 var Linear Schedule = schedule{row: &table[0]}
 
-// Schedules are the names of the table.
-func Schedules() []string {
-	var names []string
-	for _, r := range table {
-		names = append(names, r.name)
-	}
-	return names
-}
+// Schedules are the names of the table. Beside them ParseSchedule reads points of one's own.
+func Schedules() []string { return Names(table) }
 
-// ParseSchedule returns the schedule of a name: linear, cosine, polynomial:N, vp, sqrt.
+// ParseSchedule returns the schedule of a name: linear, cosine, polynomial:N, vp, linear-vp, sqrt, cosmap, or points:t,α,β;t,α,β;… (see Points).
 func ParseSchedule(name string) (Schedule, error) {
-	base, arg, has := strings.Cut(name, ":")
-	for i := range table {
-		r := &table[i]
-		if r.name != base {
-			continue
-		}
-		if !has {
-			return schedule{r, r.param}, nil
-		}
-		v, err := strconv.ParseFloat(arg, 64)
-		if r.param == 0 || err != nil || !(v >= r.min && v <= r.max) {
-			if r.param == 0 {
-				return nil, fmt.Errorf("flow: schedule %s takes no number, got %q", base, name)
-			}
-			return nil, fmt.Errorf("flow: schedule %q: want a number from %g to %g after the colon", name, r.min, r.max)
-		}
-		return schedule{r, v}, nil
+	if s, ok, err := parsePoints(name); ok {
+		return s, err
 	}
-	return nil, Unknown("schedule", name, Schedules())
+	row, p, err := Lookup("schedule", name, table)
+	if err != nil {
+		return nil, err
+	}
+	return schedule{row, p}, nil
 }

@@ -36,11 +36,14 @@ type Spec struct {
 	Schedule   Schedule
 	Prediction Quantity
 	Normaliser Normaliser
+	TimeMin    float64 // first time the field was trained at; 0 unless the prediction says nothing there
 	TimeMax    float64 // last time the field was trained at; 1 without endpoint defects
 	PhaseBound float64 // largest phase of the time features in radians: with it grows the rounding error
 	Source     SourceKind
 	Coupling   Coupling // of x0 and x1 in training
 	Sigma      float64  // path noise: training saw x_t + Sigma·ε, ε ~ N(0, I), with the target unchanged
+	Times      Times    // drawn in training
+	Grid       Grid     // of the sampler, unless it is told otherwise
 }
 
 // Dim is the number of elements of one sample.
@@ -59,7 +62,9 @@ const Prefix = "io.fmtool."
 const maxDim = 1 << 26
 
 const (
-	timeText  = "t = 0 is noise, t = 1 is data; n Euler steps: x += u(x, t)/n at t = 0, 1/n, ..., (n-1)/n; x is in model space"
+	timeText = "t = 0 is noise, t = 1 is data; n Euler steps: x += u(x, t)/n at t = 0, 1/n, ..., (n-1)/n; x is in model space"
+	gridText = "; the model prefers the uneven times t_k of the key grid, x += (t_(k+1) - t_k) u(x, t_k), the quantiles k/n of that distribution, " +
+		"with shift:s in it then taken through t / (t + s (1 - t))"
 	noiseText = "Threefry-2x32-20; key = (low, high) 32 bits of the seed; row n, pair j: counter (n, j) -> w0, w1 " +
 		"(for n >= 2^32 the key is Threefry(key, (n >> 32, 2^32-2)) and the counter (n mod 2^32, j)); " +
 		"u = ((w0 >> 8) + 1) * 2^-24, a = fl32(2 pi) * ((w1 >> 8) * 2^-24), z[2j] = sqrt(-2 ln u) cos a, z[2j+1] = sqrt(-2 ln u) sin a, in float32"
@@ -90,6 +95,15 @@ func (s Spec) Metadata() map[string]string {
 	}
 	if s.Sigma > 0 {
 		m["path.sigma"] = float(s.Sigma)
+	}
+	if s.TimeMin > 0 {
+		m["time.min"] = float(s.TimeMin)
+	}
+	if text := s.Times.String(); text != "uniform" {
+		m["times"] = text
+	}
+	if !s.Grid.Even() {
+		m["grid"], m["time"] = s.Grid.String(), timeText+gridText
 	}
 	if s.Columns != nil {
 		m["columns"] = list(s.Columns)
@@ -147,7 +161,14 @@ func ParseSpec(meta map[string]string) (Spec, error) {
 	if _, ok := meta[Prefix+"path.sigma"]; ok {
 		s.Sigma = p.number("path.sigma")
 	}
+	if _, ok := meta[Prefix+"time.min"]; ok {
+		s.TimeMin = p.number("time.min")
+	}
 	var err error
+	s.Times, err = ParseTimes(meta[Prefix+"times"])
+	p.keep("times", err)
+	s.Grid, err = ParseGrid(meta[Prefix+"grid"])
+	p.keep("grid", err)
 	s.Schedule, err = ParseSchedule(meta[Prefix+"schedule"])
 	p.keep("schedule", err)
 	s.Prediction, err = ParseQuantity(meta[Prefix+"prediction"])
@@ -187,6 +208,12 @@ func (s Spec) Check() error {
 		return fmt.Errorf("flow: %d column names for %d columns", len(s.Columns), size)
 	case !(s.TimeMax > 0 && s.TimeMax <= 1):
 		return fmt.Errorf("flow: time.max is %g, want a time in (0, 1]", s.TimeMax)
+	case s.Schedule == nil:
+		return fmt.Errorf("flow: no schedule")
+	case s.TimeMax > s.Schedule.Defects().TimeMax:
+		return fmt.Errorf("flow: time.max is %g, but on the %.60s schedule times go up to %g: %s", s.TimeMax, s.Schedule.Name(), s.Schedule.Defects().TimeMax, s.Schedule.Defects().Why)
+	case !(s.TimeMin >= 0 && s.TimeMin < s.TimeMax):
+		return fmt.Errorf("flow: time.min is %g, want a time from 0 to time.max, %g", s.TimeMin, s.TimeMax)
 	case !(s.PhaseBound >= 0) || math.IsInf(s.PhaseBound, 0):
 		return fmt.Errorf("flow: time.phase is %g", s.PhaseBound)
 	}
