@@ -21,4 +21,12 @@ func use(l cpu.Level) {
 	}
 }
 
+// whole is the number of elements that the assembly takes: full vectors of AVX2, any number for AVX-512.
+func whole(n int) int {
+	if wide {
+		return n
+	}
+	return n &^ (lanes - 1)
+}
+
 func init() { use(cpu.Use) }

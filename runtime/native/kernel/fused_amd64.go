@@ -20,9 +20,6 @@ func siluGradVec(d, grad, z, s *float32, n int)
 //go:noescape
 func adamwVec(w1, m1, v1, e1, w, m, v, e, grad *float32, c *AdamW, n int)
 
-// whole is the number of elements that come in full vectors.
-func whole(n int) int { return n &^ (lanes - 1) }
-
 // edge is a buffer for the elements that do not fill a vector, so that each is computed alike wherever it stands.
 type edge [lanes]float32
 

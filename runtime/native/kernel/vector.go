@@ -2,7 +2,7 @@ package kernel
 
 import "math"
 
-// lanes is the number of elements of a vector register.
+// lanes is the number of elements of a vector register of AVX2.
 const lanes = 8
 
 // The vector kernels by number: called through a switch, so that the compiler sees that no pointer escapes.
@@ -331,7 +331,10 @@ func LeakyRelu(dst, x []float32, alpha float32) {
 
 // Where writes x where cond is not 0 and y elsewhere.
 func Where(dst, cond, x, y []float32) {
-	n := inSteps(len(dst), lanes)
+	n := 0
+	if HasFMA {
+		n = whole(len(dst))
+	}
 	if n > 0 {
 		whereVec(&dst[0], &cond[:n][0], &x[:n][0], &y[:n][0], n)
 	}

@@ -60,7 +60,7 @@ func call(op int, dst, x, y *float32, n int) {
 // vector runs a kernel on all elements; those left over go through a buffer, so that each is computed alike wherever it stands. A function of one
 // operand is given it twice.
 func vector(op int, dst, x, y []float32) {
-	n := len(dst) &^ (lanes - 1)
+	n := whole(len(dst))
 	x, y = x[:len(dst)], y[:len(dst)]
 	if n > 0 {
 		call(op, &dst[0], &x[0], &y[0], n)
@@ -83,7 +83,7 @@ func kinked(elu bool, dst, x []float32, above, below float32) {
 			leakyVec(dst, x, n, above, below)
 		}
 	}
-	n := len(dst) &^ (lanes - 1)
+	n := whole(len(dst))
 	x = x[:len(dst)]
 	if n > 0 {
 		f(&dst[0], &x[0], n)
@@ -101,7 +101,7 @@ func kinked(elu bool, dst, x []float32, above, below float32) {
 func angles(sine bool, dst, x []float32, f func(float64) float64) {
 	x = x[:len(dst)]
 	for at := 0; at < len(dst); {
-		if n := (len(dst) - at) &^ (lanes - 1); n > 0 {
+		if n := whole(len(dst) - at); n > 0 {
 			done := angle(sine, &dst[at], &x[at], n)
 			if at += done; done == n {
 				continue

@@ -61,11 +61,17 @@ func sinCos(sine, cosine bool) {
 	p("\tVMULPS Y9, Y5, Y6\n\tVFMADD213PS Y9, Y6, Y7")
 	p("\tVFMADD213PS %s, Y5, Y8\n\tVFMADD213PS %s, Y5, Y8", constant(bits(-0.5)), constant(bits(1)))
 	p("\tVPSLLD $31, Y4, Y5\n\tVPSLLD $30, Y4, Y4\n\tVPAND %s, Y4, Y4", constant(signBit))
+	swap := "Y5" // the sign of an odd number of quarters
+	if now.wide() {
+		swap = "K5"
+		p("\tVPMOVD2M Y5, K5")
+	}
 	if sine {
-		p("\tVBLENDVPS Y5, Y8, Y7, Y6")
+		choose(swap, "Y8", "Y7", "Y6")
 	}
 	if cosine {
-		p("\tVBLENDVPS Y5, Y7, Y8, Y8\n\tVXORPS Y4, Y8, Y8\n\tVXORPS Y5, Y8, Y8")
+		choose(swap, "Y7", "Y8", "Y8")
+		p("\tVXORPS Y4, Y8, Y8\n\tVXORPS Y5, Y8, Y8")
 	}
 	if sine {
 		p("\tVXORPS Y4, Y6, Y7")

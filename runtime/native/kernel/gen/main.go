@@ -1,16 +1,18 @@
 // Command gen writes the assembly of packages kernel and noise: go generate ./runtime/native/kernel
 //
-// Each file of kernels is a function that prints it with p; constant names a vector of equal numbers, which the file then holds.
+// Each file of kernels is a function that prints it with p. Vector functions are described once, in the registers and instructions of AVX2, and printed
+// twice, see function and translate.
 package main
 
 import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"strings"
 )
 
-// files are what is written: AVX2 and FMA, for amd64.
+// files are what is written, for amd64.
 var files = map[string]func(){
 	"product_amd64.s": products,
 	"pack_amd64.s":    packs,
@@ -42,22 +44,67 @@ func main() {
 	}
 }
 
+// tier is a set of vector instructions, with its micro-kernels of products: up to rows rows of A times panels of two vectors.
+type tier struct {
+	name        string
+	reg         string // a vector register's letter
+	lanes, rows int
+}
+
+var avx2, avx512 = tier{"256", "Y", 8, 6}, tier{"512", "Z", 16, 14}
+
+// now is the tier that is being printed.
+var now = avx2
+
+func (t tier) wide() bool { return t.lanes == 16 }
+
+// bytes is the size of a vector.
+func bytes() int { return 4 * now.lanes }
+
 var out strings.Builder
 
-// p prints a line of assembly.
-func p(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) }
+// p prints lines of assembly.
+func p(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if now.wide() {
+		text = translate(text)
+	}
+	out.WriteString(text + "\n")
+}
 
+// printed is what f prints.
+func printed(f func()) string {
+	before := out.String()
+	out.Reset()
+	f()
+	text := out.String()
+	out.Reset()
+	out.WriteString(before)
+	return text
+}
+
+// constants are the numbers of which the file holds vectors.
 var constants []uint32
 
 func bits(v float64) uint32 { return math.Float32bits(float32(v)) }
 
-// constant is the memory that holds a vector of one number.
+// constant is a vector of one number as an operand: in memory, or for AVX-512 in a register if one is left.
 func constant(c uint32) string {
-	known := false
-	for _, have := range constants {
-		known = known || have == c
+	if now.wide() {
+		if at := slices.Index(held, c); at >= 0 {
+			return fmt.Sprintf("Z%d", firstHeld+at)
+		}
+		if firstHeld+len(held) < spare {
+			held = append(held, c)
+			return constant(c)
+		}
 	}
-	if !known {
+	return memory(c)
+}
+
+// memory is where a number lies.
+func memory(c uint32) string {
+	if !slices.Contains(constants, c) {
 		constants = append(constants, c)
 	}
 	return fmt.Sprintf("·c%08x<>(SB)", c)

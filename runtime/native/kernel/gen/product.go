@@ -2,16 +2,6 @@ package main
 
 import "fmt"
 
-// tier is a set of vector instructions with its micro-kernels: up to rows rows of A times panels of two vectors.
-type tier struct {
-	name         string
-	reg          string // a vector register's letter
-	lanes, rows  int
-	accumulators int // that hide the latency of two multiply-adds a cycle
-}
-
-var avx2, avx512 = tier{"256", "Y", 8, 6, 8}, tier{"512", "Z", 16, 14, 8}
-
 // products are the micro-kernels of matrix products: a function for each tier, which jumps to the kernel of so many rows and vectors.
 func products() {
 	for _, t := range []tier{avx2, avx512} {

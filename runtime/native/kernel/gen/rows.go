@@ -92,3 +92,27 @@ func norm(scaled string, moving ...string) {
 	p("\tVINSERTF128 $1, X1, Y0, Y0\n%s\n\tVMOVUPS Y0, (DI)", scaled)
 	each(append(moving, "DI", "SI", "BX")...)
 }
+
+// arguments loads pointers and the number of elements, which comes last, from the stack.
+func arguments(name string, args ...[2]string) {
+	list := ""
+	for i, a := range args {
+		if i > 0 {
+			list += ", "
+		}
+		list += a[0]
+	}
+	p("// func %s(%s)", name, list)
+	p("TEXT ·%s(SB), NOSPLIT, $0-%d", name, 8*len(args))
+	for i, a := range args {
+		p("\tMOVQ %s+%d(FP), %s", a[0], 8*i, a[1])
+	}
+}
+
+// each closes a loop over vectors: the registers advance by one vector, CX counts elements.
+func each(registers ...string) {
+	for _, r := range registers {
+		p("\tADDQ $32, %s", r)
+	}
+	p("\tSUBQ $8, CX\n\tJNZ loop\n\tVZEROUPPER\n\tRET\n")
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 	"strings"
 )
@@ -8,15 +9,20 @@ import (
 // vectors are the functions of elements.
 func vectors() {
 	for _, op := range []string{"Add", "Sub", "Mul", "Div"} {
-		binary("vec"+op, func() { p("\tV%sPS (BX), Y0, Y0", strings.ToUpper(op)) })
+		binary("vec"+op, func() { p("\tV%sPS %s, Y0, Y0", strings.ToUpper(op), in("(BX)")) })
 	}
 	for _, op := range []string{"max", "min"} { // the instructions give y if either is NaN, so x is put back where it is NaN itself
 		binary(op+"Vec", func() {
-			p("\tV%sPS (BX), Y0, Y1\n\tVCMPPS $3, Y0, Y0, Y2\n\tVBLENDVPS Y2, Y0, Y1, Y0", strings.ToUpper(op))
+			p("\tV%sPS %s, Y0, Y1", strings.ToUpper(op), in("(BX)"))
+			compare(3, "Y0", "Y0", "M2")
+			choose("M2", "Y0", "Y1", "Y0")
 		})
 	}
 	for _, c := range comparisons {
-		binary(c.name+"Vec", func() { p("\tVCMPPS $%d, (BX), Y0, Y0\n\tVANDPS %s, Y0, Y0", c.predicate, constant(bits(1))) })
+		binary(c.name+"Vec", func() {
+			compare(c.predicate, in("(BX)"), "Y0", "M1")
+			only("M1", constant(bits(1)), "Y0")
+		})
 	}
 	unary("sqrt", nil, func() { p("\tVSQRTPS Y0, Y0") })
 	unary("exp", []uint32{low, high}, func() { exp(false) })
@@ -32,11 +38,13 @@ func vectors() {
 	unary("reciprocal", []uint32{bits(1)}, func() { p("\tVDIVPS Y0, Y15, Y0") })
 	unary("floor", nil, func() { p("\tVROUNDPS $9, Y0, Y0") })
 	unary("ceil", nil, func() { p("\tVROUNDPS $10, Y0, Y0") })
-	unary("log", []uint32{bits(math.Inf(1)), 0, bits(math.Inf(-1))}, log)
+	unary("log", []uint32{bits(math.Inf(1)), 0, bits(math.Inf(-1)), bits(math.NaN())}, log)
 	unary("erf", []uint32{bits(-87), bits(88), bits(1), bits(4), signBit}, erf)
 	unary("softplus", []uint32{low, high, signBit, 0, bits(2)}, softplus)
 	unary("sign", []uint32{signBit, bits(1), 0}, func() { // ±1, but 0 and NaN as they are
-		p("\tVANDPS Y15, Y0, Y1\n\tVORPS Y14, Y1, Y1\n\tVCMPPS $12, Y13, Y0, Y2\n\tVBLENDVPS Y2, Y1, Y0, Y0")
+		p("\tVANDPS Y15, Y0, Y1\n\tVORPS Y14, Y1, Y1")
+		compare(12, "Y13", "Y0", "M2")
+		choose("M2", "Y1", "Y0", "Y0")
 	})
 	kinked("leaky", func() { p("\tVMULPS Y12, Y0, Y0") })
 	kinked("elu", func() {
@@ -55,27 +63,26 @@ var comparisons = []struct {
 	predicate int // of VCMPPS
 }{{"equal", 0}, {"less", 1}, {"lessOrEqual", 2}, {"greater", 14}, {"greaterOrEqual", 13}}
 
-// binary is dst = f(x, y) for n numbers, n a multiple of 8; body works on Y0 and the operand at BX.
+// binary is dst = f(x, y); body works on Y0 and the operand at BX.
 func binary(name string, body func()) {
-	p("// func %s(dst, x, y *float32, n int)", name)
-	p("TEXT ·%s(SB), NOSPLIT, $0-32", name)
-	p("\tMOVQ dst+0(FP), DI\n\tMOVQ x+8(FP), SI\n\tMOVQ y+16(FP), BX\n\tMOVQ n+24(FP), CX")
-	p("loop:\n\tVMOVUPS (SI), Y0")
-	body()
-	p("\tVMOVUPS Y0, (DI)\n\tADDQ $32, SI\n\tADDQ $32, BX\n\tADDQ $32, DI\n\tSUBQ $8, CX\n\tJNZ loop\n\tVZEROUPPER\n\tRET\n")
+	function(name, []argument{{"dst", "DI"}, {"x", "SI"}, {"y", "BX"}, {"n", "CX"}}, nil, func() {
+		load("(SI)", "Y0")
+		body()
+		store("Y0", "(DI)")
+	}, nil)
 }
 
-// unary is dst = f(x) for n numbers, n a multiple of 8; body works on Y0. The kept constants stay in Y15, Y14, … throughout.
+// unary is dst = f(x); body works on Y0. The kept constants stay in Y15, Y14, … throughout.
 func unary(name string, kept []uint32, body func()) {
-	p("// func %sVec(dst, x *float32, n int)", name)
-	p("TEXT ·%sVec(SB), NOSPLIT, $0-24", name)
-	p("\tMOVQ dst+0(FP), DI\n\tMOVQ x+8(FP), SI\n\tMOVQ n+16(FP), CX")
-	for i, c := range kept {
-		p("\tVMOVUPS %s, Y%d", constant(c), 15-i)
-	}
-	p("loop:\n\tVMOVUPS (SI), Y0")
-	body()
-	p("\tVMOVUPS Y0, (DI)\n\tADDQ $32, SI\n\tADDQ $32, DI\n\tSUBQ $8, CX\n\tJNZ loop\n\tVZEROUPPER\n\tRET\n")
+	function(name+"Vec", []argument{{"dst", "DI"}, {"x", "SI"}, {"n", "CX"}}, func() {
+		for i, c := range kept {
+			keep(c, fmt.Sprintf("Y%d", 15-i))
+		}
+	}, func() {
+		load("(SI)", "Y0")
+		body()
+		store("Y0", "(DI)")
+	}, nil)
 }
 
 const signBit = 0x80000000
@@ -88,6 +95,10 @@ var low, high = bits(-104), bits(89)
 func exp(normal bool) {
 	reduceExp()
 	p("\tVADDPS %s, Y3, Y3", constant(bits(1)))
+	if now.wide() { // one instruction, rounded once
+		p("\tVSCALEFPS Y1, Y3, Y0")
+		return
+	}
 	if normal {
 		p("\tVCVTPS2DQ Y1, Y1\n\tVPADDD %s, Y1, Y1\n\tVPSLLD $23, Y1, Y1\n\tVMULPS Y1, Y3, Y0", constant(127))
 		return
@@ -103,7 +114,11 @@ func exp(normal bool) {
 // the polynomial of Cephes' expf. Maximum and minimum have x as the operand that wins over a NaN.
 func reduceExp() {
 	p("\tVMAXPS Y0, Y15, Y0\n\tVMINPS Y0, Y14, Y0")
-	p("\tVMULPS %s, Y0, Y1\n\tVROUNDPS $0, Y1, Y1", constant(bits(math.Log2E)))
+	if now.wide() {
+		p("\tVMOVAPS %s, Y1\n\tVFMADD231PS %s, Y0, Y1\n\tVSUBPS %s, Y1, Y1", constant(bits(shift)), constant(bits(math.Log2E)), constant(bits(shift)))
+	} else {
+		p("\tVMULPS %s, Y0, Y1\n\tVROUNDPS $0, Y1, Y1", constant(bits(math.Log2E)))
+	}
 	p("\tVFNMADD231PS %s, Y1, Y0\n\tVFNMADD231PS %s, Y1, Y0", constant(bits(0.693359375)), constant(bits(-2.12194440e-4)))
 	p("\tVMOVUPS %s, Y3", constant(bits(1.9875691500e-4)))
 	for _, c := range []float64{1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1} {
@@ -112,24 +127,29 @@ func reduceExp() {
 	p("\tVMULPS Y0, Y0, Y4\n\tVFMADD213PS Y0, Y4, Y3")
 }
 
-// kinked is a function of n numbers, n a multiple of 8, that is above·x over 0 and elsewhere what body makes of Y0 and below, which is in Y12.
+// kinked is a function that is above·x over 0 and elsewhere what body makes of Y0 and below, which is in Y12.
 func kinked(name string, body func()) {
-	p("// func %sVec(dst, x *float32, n int, above, below float32)", name)
-	p("TEXT ·%sVec(SB), NOSPLIT, $0-32", name)
-	p("\tMOVQ dst+0(FP), DI\n\tMOVQ x+8(FP), SI\n\tMOVQ n+16(FP), CX\n\tVBROADCASTSS above+24(FP), Y13\n\tVBROADCASTSS below+28(FP), Y12")
-	p("\tVMOVUPS %s, Y15\n\tVXORPS Y14, Y14, Y14", constant(bits(-87)))
-	p("loop:\n\tVMOVUPS (SI), Y0\n\tVMULPS Y13, Y0, Y5\n\tVCMPPS $14, Y14, Y0, Y6")
-	body()
-	p("\tVBLENDVPS Y6, Y5, Y0, Y0\n\tVMOVUPS Y0, (DI)")
-	each("SI", "DI")
+	function(name+"Vec", []argument{{"dst", "DI"}, {"x", "SI"}, {"n", "CX"}, {"above", "Y13"}, {"below", "Y12"}}, func() {
+		keep(bits(-87), "Y15")
+		p("\tVXORPS Y14, Y14, Y14")
+	}, func() {
+		load("(SI)", "Y0")
+		p("\tVMULPS Y13, Y0, Y5")
+		compare(14, "Y14", "Y0", "M6")
+		body()
+		choose("M6", "Y5", "Y0", "Y0")
+		store("Y0", "(DI)")
+	}, nil)
 }
 
 // where picks x where cond is not 0 and y elsewhere.
 func where() {
-	arguments("whereVec", [2]string{"dst", "DI"}, [2]string{"cond", "SI"}, [2]string{"x", "BX"}, [2]string{"y", "DX"}, [2]string{"n", "CX"})
-	p("\tVXORPS Y15, Y15, Y15")
-	p("loop:\n\tVCMPPS $4, (SI), Y15, Y0\n\tVMOVUPS (DX), Y1\n\tVBLENDVPS Y0, (BX), Y1, Y1\n\tVMOVUPS Y1, (DI)")
-	each("SI", "BX", "DX", "DI")
+	function("whereVec", []argument{{"dst", "DI"}, {"cond", "SI"}, {"x", "BX"}, {"y", "DX"}, {"n", "CX"}}, func() { p("\tVXORPS Y15, Y15, Y15") }, func() {
+		compare(4, in("(SI)"), "Y15", "M2")
+		load("(DX)", "Y1")
+		choose("M2", in("(BX)"), "Y1", "Y1")
+		store("Y1", "(DI)")
+	}, nil)
 }
 
 // tanh replaces Y0: x + x·z·P(z) with z = x² for |x| < 0.625 (Cephes' tanhf), sign(x)·(1 − 2/(e^2|x| + 1)) beyond.
@@ -145,18 +165,26 @@ func tanh() {
 		p("\tVFMADD213PS %s, Y1, Y3", constant(bits(c)))
 	}
 	p("\tVMULPS Y1, Y3, Y3\n\tVFMADD213PS Y7, Y7, Y3")
-	p("\tVCMPPS $1, Y9, Y5, Y2") // |x| < 0.625
-	p("\tVBLENDVPS Y2, Y3, Y0, Y0")
+	compare(1, "Y9", "Y5", "M2") // |x| < 0.625
+	choose("M2", "Y3", "Y0", "Y0")
 }
 
 // log replaces Y0 by its logarithm. Subnormal numbers are scaled by 2²⁵ first; in the end infinity and NaN give themselves, 0 −∞ and less NaN.
 func log() {
-	p("\tVMULPS %s, Y0, Y9\n\tVCMPPS $1, %s, Y0, Y1", constant(bits(0x1p25)), constant(bits(0x1p-126)))
-	p("\tVBLENDVPS Y1, Y9, Y0, Y9\n\tVANDPS %s, Y1, Y1", constant(bits(-25*math.Ln2)))
+	compare(1, constant(bits(0x1p-126)), "Y0", "M1")
+	p("\tVMULPS %s, Y0, Y9", constant(bits(0x1p25)))
+	choose("M1", "Y9", "Y0", "Y9")
+	only("M1", constant(bits(-25*math.Ln2)), "Y10")
 	logarithm(1)
-	p("\tVADDPS Y1, Y9, Y9\n\tVCMPPS $5, Y15, Y0, Y2\n\tVBLENDVPS Y2, Y0, Y9, Y9") // not less than infinity
-	p("\tVCMPPS $0, Y14, Y0, Y2\n\tVBLENDVPS Y2, Y13, Y9, Y9")
-	p("\tVCMPPS $1, Y14, Y0, Y2\n\tVORPS Y2, Y9, Y0")
+	p("\tVADDPS Y10, Y9, Y9")
+	for _, c := range []struct {
+		predicate       int
+		than, otherwise string
+	}{{5, "Y15", "Y0"}, {0, "Y14", "Y13"}, {1, "Y14", "Y12"}} { // not less than infinity; 0; less
+		compare(c.predicate, c.than, "Y0", "M2")
+		choose("M2", c.otherwise, "Y9", "Y9")
+	}
+	p("\tVMOVAPS Y9, Y0")
 }
 
 // Minimax fits of relative error: erf x = x + x·P(x²) for |x| < 1 to 2e-9, erfc x = exp P(x) for 1 ≤ x ≤ 4 to 2e-9 of erf x,
@@ -184,7 +212,9 @@ func erf() {
 	exp(true)
 	p("\tVSUBPS Y0, Y13, Y0\n\tVORPS Y8, Y0, Y0\n\tVMULPS Y7, Y7, Y1")
 	horner("Y1", erfNear)
-	p("\tVFMADD213PS Y7, Y7, Y3\n\tVCMPPS $1, Y13, Y5, Y2\n\tVBLENDVPS Y2, Y3, Y0, Y0")
+	p("\tVFMADD213PS Y7, Y7, Y3")
+	compare(1, "Y13", "Y5", "M2")
+	choose("M2", "Y3", "Y0", "Y0")
 }
 
 // softplus replaces Y0 by max(x, 0) + ln(1 + e^−|x|).
@@ -199,17 +229,21 @@ func softplus() {
 // far is the angle beyond which three parts of π/2 are too few.
 const far = 1 << 15
 
-// angle is the sine or cosine of n numbers, n a multiple of 8. It stops before a vector with a number beyond far or infinite and returns how many
-// it has done.
+// angle is the sine or cosine. It stops before a vector with a number beyond far or infinite and returns how many it has done.
 func angle(name string, sine bool) {
-	p("// func %sVec(dst, x *float32, n int) (done int)", name)
-	p("TEXT ·%sVec(SB), NOSPLIT, $0-32", name)
-	p("\tMOVQ dst+0(FP), DI\n\tMOVQ x+8(FP), SI\n\tMOVQ n+16(FP), CX\n\tXORQ DX, DX\n\tVMOVUPS %s, Y15", constant(signBit))
-	p("loop:\n\tVMOVUPS (SI)(DX*4), Y9\n\tVANDNPS Y9, Y15, Y0\n\tVCMPPS $14, %s, Y0, Y0", constant(bits(far)))
-	p("\tVMOVMSKPS Y0, AX\n\tTESTL AX, AX\n\tJNZ stop")
-	quarters()
-	reduce(3)
-	sinCos(sine, !sine)
-	p("\tVMOVUPS %s, (DI)(DX*4)", map[bool]string{true: "Y7", false: "Y8"}[sine])
-	p("\tADDQ $8, DX\n\tCMPQ DX, CX\n\tJLT loop\nstop:\n\tMOVQ DX, done+24(FP)\n\tVZEROUPPER\n\tRET\n")
+	args := []argument{{"dst", "DI"}, {"x", "SI"}, {"n", "CX"}, {"done", ""}}
+	function(name+"Vec", args, func() { p("\tMOVQ CX, DX\n"); keep(signBit, "Y15") }, func() {
+		load("(SI)", "Y9")
+		p("\tVANDNPS Y9, Y15, Y0")
+		compare(14, constant(bits(far)), "Y0", "M1")
+		if now.wide() {
+			p("\tKORTESTW K1, K1\n\tJNZ stop")
+		} else {
+			p("\tVMOVMSKPS Y1, AX\n\tTESTL AX, AX\n\tJNZ stop")
+		}
+		quarters()
+		reduce(3)
+		sinCos(sine, !sine)
+		store(map[bool]string{true: "Y7", false: "Y8"}[sine], "(DI)")
+	}, func() { p("stop:\n\tSUBQ CX, DX\n\tMOVQ DX, done+24(FP)") })
 }
