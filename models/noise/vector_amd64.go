@@ -2,13 +2,28 @@
 
 package noise
 
-import "golang.org/x/sys/cpu"
+import "fmtool/runtime/native/cpu"
 
-// useVectors reports that assembly makes words and normals, sixteen counters at a time; written by runtime/native/kernel/gen.
-var useVectors = cpu.X86.HasAVX2 && cpu.X86.HasFMA
+// useVectors reports that assembly makes words and normals; written by runtime/native/kernel/gen.
+var useVectors bool
 
-// group is the number of counters of a turn of the assembly.
-const group = 16
+// wide reports that it is that of AVX-512. The assembly reads it.
+var wide bool
+
+// group is the number of counters of a turn of the assembly, two vectors; most is the largest.
+var group = 16
+
+const most = 32
+
+// use sets the instructions to use.
+func use(l cpu.Level) {
+	useVectors, wide, group = l >= cpu.AVX2, l >= cpu.AVX512, most/2
+	if wide {
+		group = most
+	}
+}
+
+func init() { use(cpu.Use) }
 
 //go:noescape
 func wordsVec(w0, w1 *uint32, n int, k0, k1, lo, hi, loStep, hiStep uint32)
@@ -31,7 +46,7 @@ func (s Stream) words(w0, w1 []uint32, lo, hi uint32) {
 		wordsVec(&w0[0], &w1[:len(w0)][0], n, s.k0, s.k1, lo, hi, 1, 0)
 	}
 	if n *= group; n < len(w0) {
-		var a, b [group]uint32
+		var a, b [most]uint32
 		wordsVec(&a[0], &b[0], 1, s.k0, s.k1, lo+uint32(n), hi, 1, 0)
 		copy(w0[n:], a[:])
 		copy(w1[n:len(w0)], b[:])
@@ -48,7 +63,7 @@ func (s Stream) uniforms(dst []float32, lo, hi uint32) {
 		uniformsVec(&dst[0], n, s.k0, s.k1, lo, hi, 1, 0)
 	}
 	if n *= group; n < len(dst) {
-		var rest [group]float32
+		var rest [most]float32
 		uniformsVec(&rest[0], 1, s.k0, s.k1, lo+uint32(n), hi, 1, 0)
 		copy(dst[n:], rest[:])
 	}
@@ -65,7 +80,7 @@ func (s Stream) pairs(dst []float32, lo, hi, loStep, hiStep uint32) {
 		normalsVec(&dst[0], n, s.k0, s.k1, lo, hi, loStep, hiStep)
 	}
 	if n *= group; 2*n < len(dst) {
-		var rest [2 * group]float32
+		var rest [2 * most]float32
 		normalsVec(&rest[0], 1, s.k0, s.k1, lo+uint32(n)*loStep, hi+uint32(n)*hiStep, loStep, hiStep)
 		copy(dst[2*n:], rest[:])
 	}

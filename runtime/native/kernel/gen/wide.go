@@ -9,8 +9,11 @@ import (
 // AVX-512 has 32 registers. The upper half holds constants throughout a function, but for one.
 const firstHeld, spare = 16, 31
 
-// held are the constants in registers from firstHeld on.
-var held []uint32
+// held are the constants in registers from firstHeld on, at most holding.
+var (
+	held    []uint32
+	holding int
+)
 
 // renamed are instructions that have another name with 512 bits.
 var renamed = map[string]string{"VROUNDPS": "VRNDSCALEPS", "VPAND": "VPANDD", "VPOR": "VPORD", "VPXOR": "VPXORD", "VMOVDQU": "VMOVDQU32"}
@@ -159,7 +162,7 @@ func function(name string, args []argument, head, body, finish func()) {
 		end()
 	})))
 	inTier(avx512, func() {
-		held = nil
+		held, holding = nil, spare-firstHeld
 		first := printed(begin)
 		text := printed(func() {
 			p("\tCMPQ CX, $16\n\tJLT tail\nloop:")
