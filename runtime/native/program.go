@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"unsafe"
 
 	"fmtool/models/graph"
 	"fmtool/models/tensor"
@@ -292,16 +293,23 @@ func (p *vectorProgram[T]) allocate(workers int) {
 	}
 	for range workers {
 		memory := make([]T, rooms*blockSize)
-		room, held := make([][]T, len(p.regs)), make([]int, len(p.regs))
+		room, held := make([][]T, len(p.regs)), apart[int](len(p.regs))
 		for r, s := range slot {
 			if s >= 0 {
 				room[r] = memory[s*blockSize : (s+1)*blockSize]
 			}
 			held[r] = -1
 		}
-		p.room, p.slots, p.last = append(p.room, room), append(p.slots, make([][]T, len(p.regs))), append(p.last, held)
-		p.args = append(p.args, make([][]T, maxArgs))
+		p.room, p.slots, p.last = append(p.room, room), append(p.slots, apart[[]T](len(p.regs))), append(p.last, held)
+		p.args = append(p.args, apart[[]T](maxArgs))
 	}
+}
+
+// apart makes a slice that shares no cache line with others: workers write theirs at the same time.
+func apart[E any](n int) []E {
+	const lines = 128 // bytes: the processor fetches two lines at a time
+	gap := lines/int(unsafe.Sizeof(*new(E))) + 1
+	return make([]E, gap+n+gap)[gap : gap+n]
 }
 
 // maxArgs is the largest number of registers of an instruction.
