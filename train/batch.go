@@ -13,22 +13,23 @@ type batch struct {
 	spec    flow.Spec
 	x1, x0  []float32
 	t       []float32
-	coeffs  [][]float32
-	labels  []int64   // nil: no labels
-	vectors []float32 // nil: no vectors
-	drop    []float32 // beside vectors: 1 puts the null row in their place
+	columns []column    // what the loss takes for each time,
+	coeffs  [][]float32 // and its numbers
+	labels  []int64     // nil: no labels
+	vectors []float32   // nil: no vectors
+	drop    []float32   // beside vectors: 1 puts the null row in their place
 	tensors []tensor.Tensor
 }
 
-func newBatch(m *models.Model, n int) *batch {
-	b := &batch{spec: m.Spec, t: make([]float32, n), x1: make([]float32, n*m.Spec.Dim()), x0: make([]float32, n*m.Spec.Dim())}
+func newBatch(m *models.Model, l Loss, n int) *batch {
+	b := &batch{spec: m.Spec, columns: l.columns(m.Spec), t: make([]float32, n), x1: make([]float32, n*m.Spec.Dim()), x0: make([]float32, n*m.Spec.Dim())}
 	shape := append([]int{n}, m.Spec.Dims...)
 	column := append([]int{n}, make([]int, len(m.Spec.Dims))...)
 	for i := range m.Spec.Dims {
 		column[i+1] = 1
 	}
 	b.tensors = []tensor.Tensor{tensor.Of(b.x1, shape...), tensor.Of(b.x0, shape...), tensor.Of(b.t, n, 1)}
-	for range coefficients {
+	for range b.columns {
 		c := make([]float32, n)
 		b.coeffs, b.tensors = append(b.coeffs, c), append(b.tensors, tensor.Of(c, column...))
 	}
@@ -59,6 +60,16 @@ func (b *batch) rows(set *data.Set, index []int) {
 	}
 }
 
+// fillColumns writes what the loss takes at each time.
+func (b *batch) fillColumns() {
+	for i, t := range b.t {
+		c := b.spec.Schedule.At(min(float64(t), b.spec.TimeMax)) // the float32 may have been rounded up
+		for k, column := range b.columns {
+			b.coeffs[k][i] = float32(column.at(c))
+		}
+	}
+}
+
 // sampler draws what the write-up's algorithm draws in each step, as a pure function of seed and step.
 type sampler struct {
 	set                  *data.Set // model space
@@ -74,15 +85,13 @@ func newSampler(c Config, set *data.Set) (*sampler, error) {
 		make([]float32, c.Batch)}, err
 }
 
-// fill prepares step k ≥ 0: y from the data, t ~ U[0, TimeMax], x0 ~ N(0, I), conditions dropped to the null class or row.
+// fill prepares step k ≥ 0: y from the data, t of the model's distribution on [TimeMin, TimeMax], x0 ~ N(0, I), conditions dropped to the null class or row.
 func (s *sampler) fill(b *batch, k int) {
 	n := uint64(len(b.t))
 	b.rows(s.set, s.order.Step(k))
 	s.times.Uniforms(b.t, uint64(k)*n)
-	for i := range b.t {
-		b.t[i] *= float32(b.spec.TimeMax)
-	}
-	fillCoefficients(b.spec.Schedule, b.t, b.coeffs)
+	b.spec.Times.Map(b.t, b.spec.TimeMin, b.spec.TimeMax)
+	b.fillColumns()
 	pairs := (uint64(len(b.x0)) + 1) / 2
 	s.noise.Normals(b.x0, uint64(k)*pairs)
 	if b.labels == nil && b.vectors == nil || s.drop == 0 {
@@ -106,20 +115,20 @@ const bins = 10
 // heldOutRows is the number of draws of a held-out loss, spread evenly over the bins.
 const heldOutRows = 2000
 
-// heldOut fills a batch that never changes: rows of the held-out set in turn, times that cover [0, TimeMax] evenly in each pass over them, noise of
-// its own stream. Labels stay.
-func heldOut(m *models.Model, set *data.Set, seed uint64) *batch {
-	b := newBatch(m, heldOutRows)
+// heldOut fills a batch that never changes: rows of the held-out set in turn, times that cover [TimeMin, TimeMax] evenly whatever training draws, so that
+// runs with different distributions of times compare, noise of its own stream. Labels stay.
+func heldOut(m *models.Model, l Loss, set *data.Set, seed uint64) *batch {
+	b := newBatch(m, l, heldOutRows)
 	index := make([]int, heldOutRows)
 	s := noise.New(seed, noise.HeldOut)
 	order := make([]int, heldOutRows)
 	s.Sub(0).Perm(order) // which row gets which time
 	for i := range index {
 		index[i] = i % set.Len()
-		b.t[i] = (float32(order[i]) + 0.5) / heldOutRows * float32(m.Spec.TimeMax)
+		b.t[i] = float32(m.Spec.TimeMin) + (float32(order[i])+0.5)/heldOutRows*float32(m.Spec.TimeMax-m.Spec.TimeMin)
 	}
 	b.rows(set, index)
-	fillCoefficients(m.Spec.Schedule, b.t, b.coeffs)
+	b.fillColumns()
 	s.Sub(1).Normals(b.x0, 0)
 	return b
 }

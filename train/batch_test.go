@@ -51,7 +51,7 @@ func TestDrawsAreAFunctionOfSeedAndStep(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b := newBatch(m, c.Batch)
+		b := newBatch(m, Loss{}, c.Batch)
 		for _, k := range steps {
 			s.fill(b, k)
 		}
@@ -84,7 +84,7 @@ func TestDrawsHaveTheirDistributions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := newBatch(m, c.Batch)
+	b := newBatch(m, Loss{}, c.Batch)
 	var n, mean, square, lag, dropped float64
 	var deciles [10]float64
 	var before []float32
@@ -137,13 +137,13 @@ func TestLossIsItsDefinition(t *testing.T) {
 		for i, w := range m.Weights["net.out.weight"].Float32() {
 			m.Weights["net.out.weight"].Float32()[i] = w + float32(math.Sin(float64(i)))
 		}
-		b := newBatch(m, c.Batch)
+		b := newBatch(m, Loss{}, c.Batch)
 		s, err := newSampler(c, encoded(set, m.Spec.Normaliser))
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.fill(b, 3)
-		g, err := LossGraph(m)
+		g, err := LossGraph(m, Loss{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -192,7 +192,7 @@ func execute(t *testing.T, g *graph.Graph, in []tensor.Tensor, shape ...int) []f
 func TestHeldOutIsEven(t *testing.T) {
 	set := labelled(50)
 	m := testModel(t, small("linear"), set)
-	b := heldOut(m, set, 1)
+	b := heldOut(m, Loss{}, set, 1)
 	var deciles [bins]int
 	times := map[float32]bool{}
 	for _, ti := range b.t {

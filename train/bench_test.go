@@ -37,7 +37,7 @@ func BenchmarkStep(b *testing.B) {
 		})
 		b.Run(c.name+"/Draws", func(b *testing.B) {
 			t.feed.settle()
-			k, idle := 0, newBatch(t.model, config.Batch)
+			k, idle := 0, newBatch(t.model, t.lower, config.Batch)
 			for b.Loop() {
 				t.feed.sampler.fill(idle, k)
 				k++

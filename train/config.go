@@ -21,19 +21,27 @@ type Config struct {
 	// Condition are columns of a CSV that the model is conditioned on; they go in as they are.
 	Condition []string `yaml:"condition,omitempty"`
 
-	Seed          uint64      `yaml:"seed"`
-	Steps         int         `yaml:"steps"`
-	Batch         int         `yaml:"batch"`         // rows a step
-	Model         Network     `yaml:"model"`         // the architecture
-	Schedule      string      `yaml:"schedule"`      // a name of flow.ParseSchedule
-	Normaliser    string      `yaml:"normaliser"`    // "column", "global", "none"; "": global for images, column otherwise
-	Unconditional bool        `yaml:"unconditional"` // leave labels out of the model
-	Drop          float64     `yaml:"drop"`          // probability that a row's label is replaced by the null class
-	AdamW         optim.AdamW `yaml:"adamw"`
-	Rate          optim.Rate  `yaml:"rate"`
-	Clip          float64     `yaml:"clip"`     // bound of the gradient's global norm, 0: none
-	EMA           float64     `yaml:"ema"`      // decay of the average of the weights, 0: none
-	HeldOut       float64     `yaml:"held-out"` // fraction of the rows kept from training for the held-out loss, 0: none
+	Seed          uint64  `yaml:"seed"`
+	Steps         int     `yaml:"steps"`
+	Batch         int     `yaml:"batch"`         // rows a step
+	Model         Network `yaml:"model"`         // the architecture
+	Schedule      string  `yaml:"schedule"`      // a name of flow.ParseSchedule
+	Prediction    string  `yaml:"prediction"`    // what the network gives: velocity, x1, noise, score
+	LossIn        string  `yaml:"loss-in"`       // what the loss is measured in, with the exact weight of the conversion; "": the prediction
+	Loss          string  `yaml:"loss"`          // squared, pseudo-huber:C: see Loss
+	Weight        string  `yaml:"weight"`        // of the loss in time: a name of flow.ParseWeight
+	Times         string  `yaml:"times"`         // distribution of the times of training: a name of flow.ParseTimes. The loss is not divided by its density.
+	Grid          string  `yaml:"grid"`          // steps of samplers that are not told otherwise: a name of flow.ParseGrid
+	Normaliser    string  `yaml:"normaliser"`    // "column", "global", "none"; "": global for images, column otherwise
+	Unconditional bool    `yaml:"unconditional"` // leave labels out of the model
+	Drop          float64 `yaml:"drop"`          // probability that a row's label is replaced by the null class
+	// ColumnWeights multiply squared errors in model space, where columns have deviation 1: by column name, or number from 0 where columns have none; 1 if left out.
+	ColumnWeights map[string]float64 `yaml:"column-weights,omitempty"`
+	AdamW         optim.AdamW        `yaml:"adamw"`
+	Rate          optim.Rate         `yaml:"rate"`
+	Clip          float64            `yaml:"clip"`     // bound of the gradient's global norm, 0: none
+	EMA           float64            `yaml:"ema"`      // decay of the average of the weights, 0: none
+	HeldOut       float64            `yaml:"held-out"` // fraction of the rows kept from training for the held-out loss, 0: none
 
 	Log        int `yaml:"log"`        // steps between lines of log.jsonl
 	Evaluate   int `yaml:"evaluate"`   // steps between held-out losses
@@ -45,6 +53,7 @@ type Config struct {
 func Default() Config {
 	return Config{
 		Steps: 4000, Batch: 256, Model: Network{&models.MLP{}}, Schedule: "linear", Drop: 0.1,
+		Prediction: "velocity", Loss: "squared", Weight: "none", Times: "uniform", Grid: "uniform",
 		AdamW: optim.Default, Rate: optim.Rate{Kind: "cosine", Peak: 2e-3, Warmup: 100}, Clip: 10, EMA: 0.999, HeldOut: 0.1,
 		Log: 100, Evaluate: 500, Checkpoint: 500,
 	}
@@ -159,8 +168,17 @@ func (c Config) Check() error {
 	if c.Model.Architecture == nil {
 		return errors.New("train: no model")
 	}
-	if _, err := flow.ParseSchedule(c.Schedule); err != nil {
+	schedule, err := flow.ParseSchedule(c.Schedule)
+	if err != nil {
 		return fmt.Errorf("train: %w", err)
+	}
+	if err := c.times(&flow.Spec{Schedule: schedule}); err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	for name, w := range c.ColumnWeights {
+		if !(w > 0 && w <= 1e6) {
+			return fmt.Errorf("train: weight %g of column %.60q, want a positive number up to 1e6", w, name)
+		}
 	}
 	if err := c.AdamW.Check(); err != nil {
 		return fmt.Errorf("train: %w", err)

@@ -18,6 +18,10 @@
 // compiles it and updates the state in place, without an allocation. A step's random numbers are a pure function of the seed and its number, and the engine's
 // results do not depend on the number of threads, so a run that is killed and resumed ends with the bytes of one that was not (kill_test.go).
 //
+// That is the default of a table of choices (Config, Loss): what the network predicts, what the loss is measured in, squared or pseudo-Huber, weights in time
+// and by column, and the distribution of t. A weight changes the loss; a distribution of t changes which t are drawn, and the loss is not divided by it.
+//
 // Losses are sums over dimensions and means over rows. Data are split, normalised and trained in model space; the weights file says how to come back.
-// Schedules with a defect at t = 1 are trained for t ≤ TimeMax. Couplings of data and noise other than the independent one are left out.
+// Where a schedule or a
+// conversion has no limit at an end, the times stop short of it: flow.Interval, kept in the model. Couplings of data and noise other than the independent one are left out.
 package train

@@ -12,12 +12,11 @@ import (
 type evaluation struct {
 	plan  *native.Plan
 	batch *batch
-	max   float64 // last time
 	rows  tensor.Tensor
 }
 
-func newEvaluation(m *models.Model, b *batch, threads int) (*evaluation, error) {
-	g, err := LossGraph(m)
+func newEvaluation(m *models.Model, l Loss, b *batch, threads int) (*evaluation, error) {
+	g, err := LossGraph(m, l)
 	if err != nil {
 		return nil, err
 	}
@@ -25,10 +24,10 @@ func newEvaluation(m *models.Model, b *batch, threads int) (*evaluation, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &evaluation{p, b, m.Spec.TimeMax, tensor.New(tensor.Float32, len(b.t))}, nil
+	return &evaluation{p, b, tensor.New(tensor.Float32, len(b.t))}, nil
 }
 
-// of returns the mean loss of weights and its mean in each tenth of the time.
+// of returns the mean loss of weights and its mean in each tenth of the times [TimeMin, TimeMax].
 func (e *evaluation) of(weights map[string]tensor.Tensor) (mean float64, byTime []float64, err error) {
 	for name, w := range weights {
 		if err := e.plan.WriteParam(name, w); err != nil {
@@ -38,9 +37,10 @@ func (e *evaluation) of(weights map[string]tensor.Tensor) (mean float64, byTime 
 	if err := e.plan.Run(context.Background(), e.batch.tensors, []tensor.Tensor{e.rows}); err != nil {
 		return 0, nil, err
 	}
+	lo, hi := e.batch.spec.TimeMin, e.batch.spec.TimeMax
 	byTime, count := make([]float64, bins), make([]float64, bins)
 	for i, v := range e.rows.Float32() {
-		k := min(int(float64(e.batch.t[i])/e.max*bins), bins-1)
+		k := min(int((float64(e.batch.t[i])-lo)/(hi-lo)*bins), bins-1)
 		byTime[k] += float64(v)
 		count[k]++
 		mean += float64(v)

@@ -22,7 +22,7 @@ type Line struct {
 	Rows    float64   `json:"rows_per_second"`     // training rows a second since the line before
 	Seconds float64   `json:"seconds"`             // since this process began to train
 	HeldOut *float64  `json:"held_out,omitempty"`  // loss of the averaged weights on held-out rows, at fixed times and noise
-	Bins    []float64 `json:"time_bins,omitempty"` // the same by tenths of [0, TimeMax]
+	Bins    []float64 `json:"time_bins,omitempty"` // the same by tenths of [TimeMin, TimeMax]
 }
 
 const logName = "log.jsonl"

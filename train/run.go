@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -140,8 +141,10 @@ func NewModel(c Config, set *data.Set) (m *models.Model, train, held *data.Set, 
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("train: %w", err)
 	}
-	spec := flow.Spec{Dims: set.Dims, Columns: set.Columns, Condition: flow.Condition{Kind: flow.Unconditional}, Schedule: schedule,
-		Normaliser: normaliser, TimeMax: schedule.Defects().TimeMax}
+	spec := flow.Spec{Dims: set.Dims, Columns: set.Columns, Condition: flow.Condition{Kind: flow.Unconditional}, Schedule: schedule, Normaliser: normaliser}
+	if err := c.times(&spec); err != nil {
+		return nil, nil, nil, fmt.Errorf("train: %w", err)
+	}
 	switch {
 	case c.Unconditional:
 	case set.Vectors != nil:
@@ -154,6 +157,23 @@ func NewModel(c Config, set *data.Set) (m *models.Model, train, held *data.Set, 
 		return nil, nil, nil, fmt.Errorf("train: %w", err)
 	}
 	return m, encoded(train, normaliser), encoded(held, normaliser), nil
+}
+
+// times sets the prediction, the times it is trained at and where samplers step.
+func (c Config) times(spec *flow.Spec) (err error) {
+	if spec.Prediction, err = flow.ParseQuantity(c.Prediction); err != nil {
+		return err
+	}
+	l, err := c.loss()
+	if err != nil {
+		return err
+	}
+	spec.TimeMin, spec.TimeMax = flow.Interval(spec.Schedule, spec.Prediction, l.In)
+	if spec.Times, err = flow.ParseTimes(c.Times); err != nil {
+		return err
+	}
+	spec.Grid, err = flow.ParseGrid(c.Grid)
+	return err
 }
 
 // encoded is a copy of a set in model space.
@@ -180,7 +200,7 @@ func checksum(set *data.Set) string {
 func facts(c Config, set *data.Set, train int, heldOut float64) map[string]string {
 	f := map[string]string{
 		"seed": strconv.FormatUint(c.Seed, 10), "steps": strconv.Itoa(c.Steps), "batch": strconv.Itoa(c.Batch), "rows": strconv.Itoa(train),
-		"data.sha256": checksum(set), "ema": strconv.FormatFloat(c.EMA, 'g', -1, 64),
+		"loss": c.Loss, "loss.in": cmp.Or(c.LossIn, c.Prediction), "loss.weight": cmp.Or(c.Weight, "none"), "data.sha256": checksum(set), "ema": strconv.FormatFloat(c.EMA, 'g', -1, 64),
 	}
 	if set.Len() > train {
 		f["held_out.loss"] = strconv.FormatFloat(heldOut, 'g', 6, 64)

@@ -400,3 +400,27 @@ func TestNewest(t *testing.T) {
 		t.Errorf("got %s, %v", got, err)
 	}
 }
+
+// What the path, the times and the loss were is in the model and in the run's configuration.
+func TestPathSettingsAreKept(t *testing.T) {
+	c := small()
+	c.Schedule, c.Prediction, c.LossIn, c.Times, c.Grid = "points:0,0,1;0.5,0.4,0.7;1,1,0", "x1", "velocity", "stratified logit-normal:0,1", "beta:1,2 shift:2"
+	c.Loss, c.Weight, c.ColumnWeights = "pseudo-huber:0.1", "min-snr:3", map[string]float64{"x": 2}
+	dir := run(t, c, load(t, "moons:n=300"))
+	m, facts, err := train.LoadRun(dir, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := m.Spec; s.Schedule.Name() != c.Schedule || s.Prediction != flow.X1 || s.Times.String() != c.Times || s.Grid.String() != c.Grid || s.TimeMin != 0 || !(s.TimeMax > 0.98 && s.TimeMax < 1) {
+		t.Errorf("the model says %+v", s)
+	}
+	for key, want := range map[string]string{"loss": c.Loss, "loss.in": c.LossIn, "loss.weight": c.Weight} {
+		if got := facts["io.fmtool.train."+key]; got != want {
+			t.Errorf("fact %s is %q, want %q", key, got, want)
+		}
+	}
+	again, err := train.ReadConfig(dir)
+	if err != nil || again.Schedule != c.Schedule || again.Grid != c.Grid || again.ColumnWeights["x"] != 2 {
+		t.Errorf("the configuration says %+v, %v", again, err)
+	}
+}

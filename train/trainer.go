@@ -24,6 +24,7 @@ type trainer struct {
 	checksum string
 
 	model   *models.Model // initial weights
+	lower   Loss          // what the steps lower
 	feed    *feed
 	states  []string // parameters of the step graph, all of which a checkpoint holds
 	plan    *native.Plan
@@ -55,12 +56,15 @@ func newTrainer(c Config, set *data.Set, dir string, o Options) (*trainer, error
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
+	if t.lower, err = NewLoss(c, m.Spec); err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
 	if err := t.compile(); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
-	t.feed = newFeed(draws, newBatch(m, c.Batch), newBatch(m, c.Batch))
+	t.feed = newFeed(draws, newBatch(m, t.lower, c.Batch), newBatch(m, t.lower, c.Batch))
 	if held != nil {
-		if t.loss, err = newEvaluation(m, heldOut(m, held, c.Seed), t.threads()); err != nil {
+		if t.loss, err = newEvaluation(m, t.lower, heldOut(m, t.lower, held, c.Seed), t.threads()); err != nil {
 			t.close()
 			return nil, fmt.Errorf("train: %w", err)
 		}
@@ -77,7 +81,7 @@ func (t *trainer) threads() int {
 
 // compile makes the plan of a step and its arguments.
 func (t *trainer) compile() error {
-	g, states, err := StepGraph(t.model, t.c.AdamW, t.c.Clip, t.c.EMA)
+	g, states, err := StepGraph(t.model, t.lower, t.c.AdamW, t.c.Clip, t.c.EMA)
 	if err != nil {
 		return err
 	}

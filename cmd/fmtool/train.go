@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,6 +26,7 @@ type trainFlags struct {
 	c                   train.Config // what the flags say
 	mlp                 models.MLP
 	rate                optim.Rate
+	weights             map[string]string
 }
 
 func trainCommand() *cobra.Command {
@@ -52,7 +54,14 @@ Ctrl-C writes a checkpoint; --resume goes on from the last one, to the bytes of 
 	s.Uint64Var(&f.c.Seed, "seed", f.c.Seed, "seed of everything random")
 	s.IntVar(&f.c.Steps, "steps", f.c.Steps, "training steps")
 	s.IntVar(&f.c.Batch, "batch", f.c.Batch, "rows a step")
-	s.StringVar(&f.c.Schedule, "schedule", f.c.Schedule, "path: linear, cosine, polynomial:N, vp, sqrt")
+	s.StringVar(&f.c.Schedule, "schedule", f.c.Schedule, "path: "+strings.Join(flow.Schedules(), ", ")+" (polynomial:N), or points:t,α,β;t,α,β;… from 0,0,1 to 1,1,0")
+	s.StringVar(&f.c.Prediction, "prediction", f.c.Prediction, "what the network gives: velocity, x1, noise or score")
+	s.StringVar(&f.c.LossIn, "loss-in", "", "quantity that the loss is measured in, with the exact weight (default: the prediction)")
+	s.StringVar(&f.c.Loss, "loss", f.c.Loss, strings.Join(train.LossNames(), " or ")+":C")
+	s.StringVar(&f.c.Weight, "weight", f.c.Weight, "weight of the loss in time: "+strings.Join(flow.WeightNames(), ", "))
+	s.StringToStringVar(&f.weights, "column-weights", nil, "weights of columns in the loss, in model space, as in height=2,width=0.5")
+	s.StringVar(&f.c.Times, "times", f.c.Times, "distribution of training times, the loss not divided by it: "+strings.Join(flow.TimesNames(), ", ")+`; "stratified beta:2,1" spreads a batch evenly`)
+	s.StringVar(&f.c.Grid, "grid", f.c.Grid, "steps of samplers that are not told otherwise: the quantiles of such a distribution")
 	s.StringVar(&f.c.Normaliser, "normaliser", f.c.Normaliser, "column, global or none (default: global for images, else column)")
 	s.Float64Var(&f.rate.Peak, "rate", f.c.Rate.Peak, "learning rate at its peak")
 	s.Float64Var(&f.c.AdamW.Decay, "weight-decay", f.c.AdamW.Decay, "weight decay of AdamW")
@@ -162,6 +171,8 @@ func (f *trainFlags) settings(cmd *cobra.Command, source string) (train.Config, 
 		"seed": func() { c.Seed = f.c.Seed }, "steps": func() { c.Steps = f.c.Steps }, "batch": func() { c.Batch = f.c.Batch },
 		"schedule": func() { c.Schedule = f.c.Schedule }, "normaliser": func() { c.Normaliser = f.c.Normaliser }, "rate": func() { c.Rate.Peak = f.rate.Peak },
 		"weight-decay": func() { c.AdamW.Decay = f.c.AdamW.Decay }, "clip": func() { c.Clip = f.c.Clip }, "ema": func() { c.EMA = f.c.EMA },
+		"prediction": func() { c.Prediction = f.c.Prediction }, "loss-in": func() { c.LossIn = f.c.LossIn }, "loss": func() { c.Loss = f.c.Loss },
+		"weight": func() { c.Weight = f.c.Weight }, "times": func() { c.Times = f.c.Times }, "grid": func() { c.Grid = f.c.Grid },
 		"label-drop": func() { c.Drop = f.c.Drop }, "held-out": func() { c.HeldOut = f.c.HeldOut }, "threads": func() { c.Threads = f.c.Threads },
 	} {
 		if given(name) {
@@ -178,8 +189,27 @@ func (f *trainFlags) settings(cmd *cobra.Command, source string) (train.Config, 
 			}
 		}
 	}
+	if given("column-weights") {
+		var err error
+		if c.ColumnWeights, err = numbers(f.weights); err != nil {
+			return c, fmt.Errorf("--column-weights: %w", err)
+		}
+	}
 	c.Data = source
 	return c, c.Check()
+}
+
+// numbers reads the values of name=value pairs.
+func numbers(pairs map[string]string) (map[string]float64, error) {
+	out := map[string]float64{}
+	for name, text := range pairs {
+		v, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return nil, fmt.Errorf("%s=%.20s is no number", name, text)
+		}
+		out[name] = v
+	}
+	return out, nil
 }
 
 // progressTo prints a line now and then: every few seconds, and the last.
