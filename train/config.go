@@ -47,6 +47,9 @@ type Config struct {
 	Evaluate   int `yaml:"evaluate"`   // steps between held-out losses
 	Checkpoint int `yaml:"checkpoint"` // steps between checkpoints
 	Threads    int `yaml:"threads"`    // 0: all processors; changes no result
+	// Shards is the number of parts of a batch whose gradients are added up apart, and then in order: it rounds, threads do not, and no more threads than
+	// shards share that work. 0: one for each 128 rows, up to 8; config.yaml has the number.
+	Shards int `yaml:"shards"`
 }
 
 // Default is a run that suits small data sets. The sizes of the network are left to the data: models.MLP.
@@ -142,6 +145,14 @@ func (n Network) clone() (Network, error) {
 // YAML is the configuration as ParseConfig reads it, every setting written out.
 func (c Config) YAML() ([]byte, error) { return yaml.Marshal(c) }
 
+// shards is the number of parts of a batch. Each has rows enough that what it costs to write and add up its gradients is little beside computing them.
+func (c Config) shards() int {
+	if c.Shards > 0 {
+		return c.Shards
+	}
+	return max(1, min(c.Batch/128, 8))
+}
+
 // Check refuses settings that cannot train, naming the first.
 func (c Config) Check() error {
 	for _, s := range []struct {
@@ -160,6 +171,7 @@ func (c Config) Check() error {
 		{"evaluate", c.Evaluate, c.Evaluate >= 1, "at least 1"},
 		{"checkpoint", c.Checkpoint, c.Checkpoint >= 1, "at least 1"},
 		{"threads", c.Threads, c.Threads >= 0 && c.Threads <= 1024, "0 to 1024"},
+		{"shards", c.Shards, c.Shards >= 0 && c.Shards <= c.Batch, "at most the rows of a batch"},
 	} {
 		if !s.ok {
 			return fmt.Errorf("train: %s is %v, want %s", s.name, s.value, s.want)

@@ -62,7 +62,7 @@ func Run(ctx context.Context, c Config, set *data.Set, dir string, o Options) er
 		return err
 	}
 	defer t.close()
-	c.Model, c.Normaliser = Network{t.model.Arch}, t.model.Spec.Normaliser.Kind // what the data decided
+	c.Model, c.Normaliser, c.Shards = Network{t.model.Arch}, t.model.Spec.Normaliser.Kind, c.shards() // what was left open
 	text, err := c.YAML()
 	if err != nil {
 		return fmt.Errorf("train: %w", err)

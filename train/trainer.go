@@ -90,7 +90,7 @@ func (t *trainer) compile() error {
 		next[i] = native.State(s)
 		t.states = append(t.states, s.Param)
 	}
-	if t.plan, err = native.Compile(g, native.Options{Threads: t.threads(), State: next}); err != nil {
+	if t.plan, err = native.Compile(g, native.Options{Threads: t.threads(), State: next, Shards: t.c.shards()}); err != nil {
 		return err
 	}
 	t.in = make([]tensor.Tensor, len(g.Inputs)) // the batch's, then rate and step

@@ -70,6 +70,7 @@ Ctrl-C writes a checkpoint; --resume goes on from the last one, to the bytes of 
 	s.Float64Var(&f.c.Drop, "label-drop", f.c.Drop, "probability that a row is trained without its label or condition")
 	s.Float64Var(&f.c.HeldOut, "held-out", f.c.HeldOut, "fraction of the rows kept for the held-out loss")
 	s.IntVar(&f.c.Threads, "threads", f.c.Threads, "threads, 0 for all processors; changes no result")
+	s.IntVar(&f.c.Shards, "shards", f.c.Shards, "parts of a batch whose gradients are added up apart, 0 for one each 128 rows, up to 8")
 	s.IntVar(&f.mlp.Width, "width", 0, "width of the hidden layers (default: 64 up to 8 numbers a sample, else 256)")
 	s.IntVar(&f.mlp.Depth, "depth", 0, "number of hidden layers (default: 3 up to 8 numbers a sample, else 4)")
 	s.StringVar(&f.mlp.Activation, "activation", "", "silu, gelu, tanh, relu or selu (default silu)")
@@ -174,6 +175,7 @@ func (f *trainFlags) settings(cmd *cobra.Command, source string) (train.Config, 
 		"prediction": func() { c.Prediction = f.c.Prediction }, "loss-in": func() { c.LossIn = f.c.LossIn }, "loss": func() { c.Loss = f.c.Loss },
 		"weight": func() { c.Weight = f.c.Weight }, "times": func() { c.Times = f.c.Times }, "grid": func() { c.Grid = f.c.Grid },
 		"label-drop": func() { c.Drop = f.c.Drop }, "held-out": func() { c.HeldOut = f.c.HeldOut }, "threads": func() { c.Threads = f.c.Threads },
+		"shards": func() { c.Shards = f.c.Shards },
 	} {
 		if given(name) {
 			set()

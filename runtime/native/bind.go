@@ -75,6 +75,8 @@ type binder struct {
 	packs map[packKey]*kernel.Packed     // right operands that never change, laid out for products
 	pool  *pool
 
+	shards int // parts of the batch that have sums over rows of their own; 0: sums are taken over whole values
+
 	known map[*graph.Value]graph.Known
 	place map[*graph.Value]tensor.Tensor
 	alias map[*graph.Value]*graph.Value // views share the place of what they view
@@ -91,6 +93,8 @@ type job struct {
 	tA, tB  bool     // its operands are to be read transposed
 	group   *group   // fused elementwise operators; node is nil
 	squares bool     // ReduceSum of the squares of its operand
+	sums    bool     // adds up rows of its operands, a sum for each shard of the batch
+	shards  int      // of such sums it adds up so many; node is nil
 	pack    *packing // the layout of a product's right operand; node is nil
 
 	rows   bool   // computes rows of its results from the same rows of its operands …
@@ -106,6 +110,8 @@ func (j *job) name() string {
 		return j.group.name()
 	case j.pack != nil:
 		return "layout of " + j.in[0].Name
+	case j.shards > 0:
+		return "sum of " + j.in[0].Name
 	}
 	return j.node.Name
 }
@@ -315,6 +321,8 @@ func (b *binder) prepareWhole(j *job) (task, error) {
 		return b.prepareGroup(j.group)
 	case j.pack != nil:
 		return b.preparePack(j), nil
+	case j.shards > 0:
+		return b.prepareTotal(j), nil
 	case j.product:
 		return b.prepareProduct(j)
 	case j.squares:

@@ -9,7 +9,10 @@
 // (memory.go), and the list of kernel calls fixed. Running it again on those shapes allocates nothing. A graph with Loop, If or shapes that
 // depend on numbers is interpreted (interpret.go); the body of a Loop is still bound once.
 //
-// Results do not depend on the number of threads: a parallel step cuts rows or elements, never a sum.
+// What works row by row runs block by block of rows, whose values stay in the cache (stage.go). Sums over the batch, such as gradients of weights, are
+// taken there too when Options.Shards says into how many sums the batch is cut (sums.go). The workers of a plan join once for each run (pool.go).
+//
+// Results do not depend on the number of threads: what is shared between them is cut by rows or elements, and sums only into shards.
 //
 // With Options.State a plan is a training step: parameters take the value of outputs after each run. With Options.Float64 all
 // float32 numbers become float64, which makes the plan the reference of the parity checks. Engine opens ONNX files.

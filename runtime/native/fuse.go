@@ -114,7 +114,7 @@ func (b *binder) fuse() {
 			p := producer[b.root(v)]
 			switch {
 			case p == nil:
-			case p.rows && !(j.rows && j.sliced[i]):
+			case p.rows && (p.sums || !j.rows || !j.sliced[i]):
 				j.stage = max(j.stage, p.stage+1)
 			default:
 				j.stage = max(j.stage, p.stage)

@@ -165,7 +165,7 @@ func (m *memory) findInside() {
 	b := m.b
 	maker := b.producers()
 	for v, j := range maker {
-		m.inside[v] = j.rows && b.next[v].IsZero()
+		m.inside[v] = j.rows && !j.sums && b.next[v].IsZero()
 	}
 	for _, o := range b.g.Outputs {
 		m.inside[b.root(o.Value)] = false

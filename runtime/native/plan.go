@@ -17,6 +17,9 @@ type Options struct {
 	MaxBatch int     // length of named dimensions to plan memory for ahead; 0: plan at the first run
 	Float64  bool    // compute float32 values in float64
 	State    []State // what a training step updates
+	// Shards is the number of parts of the batch of which each adds up its own rows in sums over the batch, such as the gradients of weights; the parts' sums
+	// are then added in order. It changes the rounding of these sums, and bounds how many workers share them. 0: sums are taken over whole values.
+	Shards int
 }
 
 // State says that after each run parameter Param takes the value of output Next, which must be computed: parameters cannot be swapped.
@@ -237,7 +240,7 @@ func (p *Plan) instance(shapes [][]int) (*instance, error) {
 	if p.dynamic { // found once, true for ever: no use in trying again
 		return &instance{dynamic: true}, nil
 	}
-	b := binder{g: p.g, fixed: p.fixed, next: p.next, packs: p.packs, pool: p.pool}
+	b := binder{g: p.g, fixed: p.fixed, next: p.next, packs: p.packs, pool: p.pool, shards: p.o.Shards}
 	i, err := b.bind(shapes, &p.arena)
 	if err != nil {
 		return nil, err

@@ -50,7 +50,7 @@ func (b *binder) layOut() {
 	made := map[key]*graph.Value{}
 	var jobs []*job
 	for _, j := range b.jobs {
-		if j.rows && b.isFloat32Product(j) && b.changes(j.in[1]) {
+		if j.rows && !j.sums && b.isFloat32Product(j) && b.changes(j.in[1]) {
 			k := key{j.in[1], j.tB}
 			if made[k] == nil {
 				p := &packing{tB: j.tB, k: b.shape(j.in[1])[0], n: b.shape(j.in[1])[1]}
@@ -165,14 +165,14 @@ func (b *binder) prepareRowProduct(j *job, st *stage) rowRun {
 		right = kernel.PackedIn(t.Float32(), cols, inner)
 	}
 	if right != nil {
-		return func(worker, from, to int) error {
-			right.Gemm(false, to-from, x.rows(worker, from, to), inner, out.rows(worker, from, to), cols, 0, cols)
+		return func(r rowBlock) error {
+			right.Gemm(false, r.to-r.from, x.rows(r), inner, out.rows(r), cols, 0, cols)
 			return nil
 		}
 	}
 	y, ldb := b.place[j.in[1]].Float32(), max(b.shape(j.in[1])[1], 1)
-	return func(worker, from, to int) error {
-		kernel.Gemm(false, j.tB, to-from, cols, inner, x.rows(worker, from, to), max(inner, 1), y, ldb, out.rows(worker, from, to), max(cols, 1), false)
+	return func(r rowBlock) error {
+		kernel.Gemm(false, j.tB, r.to-r.from, cols, inner, x.rows(r), max(inner, 1), y, ldb, out.rows(r), max(cols, 1), false)
 		return nil
 	}
 }

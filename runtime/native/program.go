@@ -160,7 +160,7 @@ func (b *binder) prepareGroup(g *group) (task, error) {
 func (b *binder) prepareRowGroup(g *group, st *stage) (rowRun, error) {
 	run, _, err := b.bindGroup(g, st)
 	stride := g.size / b.batch.n
-	return func(worker, from, to int) error { run(worker, from*stride, to*stride); return nil }, err
+	return func(r rowBlock) error { run(r.worker, r.from*stride, r.to*stride); return nil }, err
 }
 
 // bindGroup returns the function that computes elements from to to−1 as a worker, and about what all of them cost in nanoseconds.

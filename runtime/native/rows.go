@@ -72,9 +72,13 @@ func init() {
 	}, 1)
 }
 
-// findRows finds the jobs that work row by row.
+// findRows finds the jobs that work row by row, or sum over rows.
 func (b *binder) findRows() {
+	b.findSums()
 	for _, j := range b.jobs {
+		if j.node == nil || j.sums {
+			continue
+		}
 		rule := rowRules[j.node.Op]
 		if rule == nil || b.batch.n == 0 || slices.ContainsFunc(j.out, func(v *graph.Value) bool { return !b.leads(v) }) {
 			continue

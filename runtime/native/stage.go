@@ -9,15 +9,24 @@ import (
 )
 
 // stage is a run of jobs that work row by row. Blocks of rows go through all of them, one after another on any worker, so that what passes between
-// the jobs stays in the cache: it lies in the worker's own scratch memory and never exists as a whole. No number depends on how the rows are cut.
+// the jobs stays in the cache: it lies in the worker's own scratch memory and never exists as a whole. No number depends on how the rows are cut, but for
+// sums over rows, of which each shard of the batch makes its own (sums.go).
 type stage struct {
-	block   int                  // rows of a block
+	block   int                  // most rows of a block
+	parts   [][]rowBlock         // the blocks of each part, in order: all of a shard, or one
 	scratch map[*graph.Value]int // where a value lies in the scratch memory of its type
 	lanes   []map[tensor.DType]tensor.Tensor
 }
 
-// rowRun computes rows from to to−1, as a worker.
-type rowRun func(worker, from, to int) error
+// rowBlock is the rows from to to−1, of a shard of the batch, on a worker.
+type rowBlock struct {
+	worker, from, to int
+	shard            int
+	first            bool // of its shard
+}
+
+// rowRun computes a block of rows.
+type rowRun func(r rowBlock) error
 
 // rowsRef finds rows of a value.
 type rowsRef[T any] struct {
@@ -26,14 +35,14 @@ type rowsRef[T any] struct {
 	stride int // numbers a row; 0: the value is read whole
 }
 
-func (r *rowsRef[T]) rows(worker, from, to int) []T {
+func (r *rowsRef[T]) rows(at rowBlock) []T {
 	switch {
 	case r.data == nil:
-		return r.lanes[worker][:(to-from)*r.stride]
+		return r.lanes[at.worker][:(at.to-at.from)*r.stride]
 	case r.stride == 0:
 		return r.data
 	}
-	return r.data[from*r.stride : to*r.stride]
+	return r.data[at.from*r.stride : at.to*r.stride]
 }
 
 // rowsOf refers to a value in a stage, row by row or whole.
@@ -63,6 +72,8 @@ func (b *binder) prepareStage(jobs []*job, st *stage, a *arena) (step, error) {
 		switch {
 		case j.group != nil:
 			runs[k], err = b.prepareRowGroup(j.group, st)
+		case j.sums:
+			runs[k] = b.prepareSum(j, st)
 		case b.isFloat32Product(j):
 			runs[k] = b.prepareRowProduct(j, st)
 		default:
@@ -72,12 +83,13 @@ func (b *binder) prepareStage(jobs []*job, st *stage, a *arena) (step, error) {
 			return step{}, err
 		}
 	}
-	n := b.batch.n
-	return step{(n + st.block - 1) / st.block, func(worker, part int) error {
-		from, to := part*st.block, min((part+1)*st.block, n)
-		for k, run := range runs {
-			if err := run(worker, from, to); err != nil {
-				return fmt.Errorf("%w (%s)", err, jobs[k].name())
+	return step{len(st.parts), func(worker, part int) error {
+		for _, block := range st.parts[part] {
+			block.worker = worker
+			for k, run := range runs {
+				if err := run(block); err != nil {
+					return fmt.Errorf("%w (%s)", err, jobs[k].name())
+				}
 			}
 		}
 		return nil
@@ -90,10 +102,7 @@ func (b *binder) prepareRowCall(j *job, st *stage) (rowRun, error) {
 	bound := make([]map[int]rowRun, b.pool.n)
 	for w := range bound {
 		bound[w] = map[int]rowRun{}
-		for _, n := range []int{min(st.block, b.batch.n), b.batch.n % st.block} {
-			if n == 0 || bound[w][n] != nil {
-				continue
-			}
+		for _, n := range st.lengths() {
 			run, err := b.bindRows(j, st, w, n)
 			if err != nil {
 				return nil, err
@@ -101,7 +110,19 @@ func (b *binder) prepareRowCall(j *job, st *stage) (rowRun, error) {
 			bound[w][n] = run
 		}
 	}
-	return func(worker, from, to int) error { return bound[worker][to-from](worker, from, to) }, nil
+	return func(r rowBlock) error { return bound[r.worker][r.to-r.from](r) }, nil
+}
+
+// lengths are the numbers of rows of the blocks, each once.
+func (st *stage) lengths() (list []int) {
+	for _, blocks := range st.parts {
+		for _, r := range blocks {
+			if !slices.Contains(list, r.to-r.from) {
+				list = append(list, r.to-r.from)
+			}
+		}
+	}
+	return list
 }
 
 // bindRows prepares an operator for one worker and blocks of n rows.
@@ -139,15 +160,15 @@ func (b *binder) bindRows(j *job, st *stage, worker, n int) (rowRun, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(_, from, to int) error {
+	return func(r rowBlock) error {
 		for _, x := range ins {
-			copy(x.local, x.whole[from*x.stride:to*x.stride])
+			copy(x.local, x.whole[r.from*x.stride:r.to*x.stride])
 		}
 		if err := run(); err != nil {
 			return err
 		}
 		for _, x := range outs {
-			copy(x.whole[from*x.stride:to*x.stride], x.local)
+			copy(x.whole[r.from*x.stride:r.to*x.stride], x.local)
 		}
 		return nil
 	}, nil
@@ -166,9 +187,9 @@ func (b *binder) rowKernel(c *call, j *job) (func() error, error) {
 // not stay are read anew for every block, so that blocks grow with them.
 const leastScratch, mostScratch = 192 << 10, 768 << 10
 
-// blockRows is the number of rows of a block, a multiple of six, given the bytes of scratch that a row takes and the bytes of the operands that a block
-// reads whole: all blocks of about one length, and as many as serve all workers.
-func (b *binder) blockRows(row, whole int) int {
+// cutRows cuts the batch into parts of about one length, as many as serve all workers, given the bytes of scratch that a row takes and the bytes of the
+// operands that a block reads whole. Blocks have a multiple of six rows.
+func (b *binder) cutRows(row, whole int) (parts [][]rowBlock) {
 	n := b.batch.n
 	room := min(max(whole, leastScratch), mostScratch)
 	most := min(max(room/max(row, 1), 24), 384)
@@ -179,8 +200,11 @@ func (b *binder) blockRows(row, whole int) int {
 			blocks = 2 * w // so that a worker that is held up leaves work to others
 		}
 	}
-	rows := (n + blocks - 1) / blocks
-	return (rows + 5) / 6 * 6
+	length := ((n+blocks-1)/blocks + 5) / 6 * 6
+	for from := 0; from < n; from += length {
+		parts = append(parts, []rowBlock{{from: from, to: min(from+length, n)}})
+	}
+	return parts
 }
 
 // wholeBytes are those of the operands that jobs read whole.
@@ -238,7 +262,12 @@ func (b *binder) planStage(jobs []*job, outside func(*graph.Value) bool, a *aren
 	for d, h := range place(stride) {
 		bytes += h.top * d.Size()
 	}
-	st.block = b.blockRows(bytes, b.wholeBytes(jobs))
+	if whole := b.wholeBytes(jobs); slices.ContainsFunc(jobs, func(j *job) bool { return j.sums }) {
+		st.parts = b.cutShards(bytes, whole)
+	} else {
+		st.parts = b.cutRows(bytes, whole)
+	}
+	st.block = slices.Max(st.lengths())
 	for d, h := range place(func(v *graph.Value) int { return aligned(stride(v) * st.block) }) {
 		for w := range b.pool.n {
 			a.reserve(1+w, d, h.top)
