@@ -126,6 +126,15 @@ func TestMistakes(t *testing.T) {
 		"export to no folder":   {[]string{"export", filepath.Join(dir, "no", "m.onnx"), "--run", filepath.Join(dir, "gone"), "--parity", "native"}, "no such file"},
 		"export to a folder":    {[]string{"export", dir, "--force", "--run", filepath.Join(dir, "gone"), "--parity", "native"}, "is a folder"},
 		"no library":            {[]string{"doctor", "--json", "--ort-lib", filepath.Join(dir, "none.so")}, "onnxruntime"},
+		"unknown metric":        {[]string{"evaluate", model, "moons", "--metrics", "w3"}, "unknown metric"},
+		"unknown curve solver":  {[]string{"evaluate", model, "moons", "--solvers", "eular"}, `did you mean "euler"`},
+		"too few true rows":     {[]string{"evaluate", model, "moons:n=100", "-n", "51", "--engine", "native"}, "at most 50 samples"},
+		"other dimensions":      {[]string{"evaluate", model, "digits", "--engine", "native"}, "choose the model's columns"},
+		"classes not in data":   {[]string{"evaluate", model, "swissroll", "--engine", "native"}, "--label"},
+		"no seeds":              {[]string{"evaluate", model, "moons", "--seeds", "0"}, "positive"},
+		"plot of no curve":      {[]string{"evaluate", model, "moons", "--solvers", "none", "--plot", "q.png"}, "--plot draws"},
+		"plot of no kind":       {[]string{"evaluate", model, "moons", "--plot", filepath.Join(dir, "q.gif")}, ".png or .svg"},
+		"odd budget":            {[]string{"evaluate", model, "moons", "--solvers", "heun", "--evaluations", "3"}, "multiples of its stages"},
 		"inspect text":          {[]string{"inspect", filepath.Join(dir, "text.onnx")}, "text.onnx"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -19,6 +19,7 @@ const (
 	HeldOut                  // times and noise of the held-out loss
 	Projection               // directions of sliced distances
 	Probe                    // parity checks
+	Comparison               // rows that samples are compared with
 )
 
 // Stream is a key. Streams are comparable values.

@@ -8,7 +8,7 @@
 // No distance between two finite samples is zero, even if both come from the same distribution: compare every figure with its sampling floor, the same
 // metric between two true samples of that size (Metric.Floor).
 //
-//	floor, err := m.Floor(rows, 2, 1000, 5, noise.New(seed, noise.Projection)) // mean ± deviation of five pairs of disjoint subsets of 1,000 rows
+//	floor, err := m.Floor(rows, nil, 2, 1000, 5, noise.New(seed, noise.Projection)) // mean ± deviation of five pairs of disjoint subsets of 1,000 rows
 //
 // Points are rows of float32, [n, dim] flat; x are the samples and y the data wherever it matters. Sums are in float64. Sets that hold anything but finite
 // numbers are an error. Left out: distances in the feature space of a network, such as FID, which say as much about that network.

@@ -2,7 +2,9 @@ package metric
 
 import (
 	"fmt"
-	"strings"
+	"maps"
+	"math"
+	"slices"
 
 	"fmtool/models/flow"
 	"fmtool/models/noise"
@@ -91,22 +93,26 @@ func (f Figure) String() string {
 	return number(f.Mean) + " ± " + number(f.Std)
 }
 
-// number has four digits at most, without an exponent where none is needed.
+// number has about four digits, without an exponent where none is needed.
 func number(v float64) string {
-	if v > -0.00005 && v < 0.00005 && v != 0 {
-		return fmt.Sprintf("%.0e", v)
-	}
-	if v >= 1000 || v <= -1000 {
+	switch a := math.Abs(v); {
+	case a >= 1000:
 		return fmt.Sprintf("%.0f", v)
+	case a >= 10:
+		return fmt.Sprintf("%.2f", v)
+	case a >= 1:
+		return fmt.Sprintf("%.3f", v)
+	case a >= 0.00005 || a == 0:
+		return fmt.Sprintf("%.4f", v)
 	}
-	return strings.TrimSuffix(fmt.Sprintf("%.4f", v), "0")
+	return fmt.Sprintf("%.0e", v)
 }
 
-// Floor is the sampling floor: the metric between two disjoint random subsets of n of the rows, over repeats. There must be 2n rows.
-func (m Metric) Floor(rows []float32, dim, n, repeats int, s noise.Stream) (Figure, error) {
+// Floor is the sampling floor: the metric between two halves of the rows, each of n, over repeats. See Halves.
+func (m Metric) Floor(rows []float32, labels []int64, dim, n, repeats int, s noise.Stream) (Figure, error) {
 	values := make([]float64, repeats)
 	for k := range values {
-		x, y, err := Halves(rows, dim, n, s.Sub(uint32(2*k)))
+		x, y, err := Halves(rows, labels, dim, n, s.Sub(uint32(2*k)))
 		if err != nil {
 			return Figure{}, err
 		}
@@ -117,14 +123,38 @@ func (m Metric) Floor(rows []float32, dim, n, repeats int, s noise.Stream) (Figu
 	return FigureOf(values), nil
 }
 
-// Halves are two disjoint random subsets of n of the rows [N, dim], N ≥ 2n.
-func Halves(rows []float32, dim, n int, s noise.Stream) (x, y []float32, err error) {
+// Halves are two disjoint random subsets of n of the rows [N, dim], N ≥ 2n. With labels, which may be nil, both hold as many rows of each class, as far as
+// there are enough: that is what samples drawn for the labels of some rows have to be compared with.
+func Halves(rows []float32, labels []int64, dim, n int, s noise.Stream) (x, y []float32, err error) {
 	if dim < 1 || n < 1 || len(rows)/dim < 2*n {
 		return nil, nil, fmt.Errorf("metric: two disjoint sets of %d from %d numbers in %d dimensions: want %d rows", n, len(rows), dim, 2*n)
 	}
 	perm := make([]int, len(rows)/dim)
 	s.Perm(perm)
-	return take(rows, dim, perm[:n]), take(rows, dim, perm[n:2*n]), nil
+	a, b := pairs(perm, labels)
+	return take(rows, dim, a[:n]), take(rows, dim, b[:n]), nil
+}
+
+// pairs deals rows in two: each waits for the next of its class, and those left over at the end pair up in the order of their classes.
+func pairs(perm []int, labels []int64) (a, b []int) {
+	waiting := map[int64]int{}
+	for _, i := range perm {
+		class := int64(0)
+		if labels != nil {
+			class = labels[i]
+		}
+		if first, ok := waiting[class]; ok {
+			a, b = append(a, first), append(b, i)
+			delete(waiting, class)
+		} else {
+			waiting[class] = i
+		}
+	}
+	left := slices.Sorted(maps.Keys(waiting))
+	for k := 0; k+1 < len(left); k += 2 {
+		a, b = append(a, waiting[left[k]]), append(b, waiting[left[k+1]])
+	}
+	return a, b
 }
 
 func take(rows []float32, dim int, index []int) []float32 {

@@ -58,7 +58,7 @@ func TestMetricsTellSamplesApart(t *testing.T) {
 		far[i] = 1.5*far[i] + 0.7
 	}
 	for _, m := range metric.Sets {
-		floor, err := m.Floor(moons(t, 4000, 9), 2, 150, 4, projection)
+		floor, err := m.Floor(moons(t, 4000, 9), nil, 2, 150, 4, projection)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,13 +95,35 @@ func TestMetricsRefuse(t *testing.T) {
 	}
 }
 
+// Halves of labelled rows hold as many of each class; odd ones out pair up, so that no row is lost.
+func TestHalvesByClass(t *testing.T) {
+	rows, labels := make([]float32, 100), make([]int64, 100)
+	for i := range rows {
+		labels[i] = int64(min(i/31, 2)) // 31, 31 and 38 rows
+		rows[i] = float32(labels[i])
+	}
+	count := func(v []float32) (n [3]int) {
+		for _, c := range v {
+			n[int(c)]++
+		}
+		return n
+	}
+	x, y, err := metric.Halves(rows, labels, 1, 49, projection)
+	if err != nil || count(x) != [3]int{15, 15, 19} || count(y) != count(x) {
+		t.Errorf("classes %v and %v, %v, want 15, 15 and 19 of each", count(x), count(y), err)
+	}
+	if x, y, err = metric.Halves(rows, labels, 1, 50, projection); err != nil || len(x) != 50 || len(y) != 50 {
+		t.Errorf("%d and %d rows, %v, want 50 of each", len(x), len(y), err)
+	}
+}
+
 // Disjoint halves share no row, and too few rows are refused.
 func TestHalves(t *testing.T) {
 	rows := make([]float32, 50)
 	for i := range rows {
 		rows[i] = float32(i)
 	}
-	x, y, err := metric.Halves(rows, 1, 25, projection)
+	x, y, err := metric.Halves(rows, nil, 1, 25, projection)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +132,7 @@ func TestHalves(t *testing.T) {
 	if !slices.Equal(all, rows) || slices.IsSorted(x) {
 		t.Errorf("halves %v and %v, want all rows in a random order", x, y)
 	}
-	if _, _, err := metric.Halves(rows, 1, 26, projection); err == nil {
+	if _, _, err := metric.Halves(rows, nil, 1, 26, projection); err == nil {
 		t.Error("52 rows taken from 50")
 	}
 }

@@ -1,0 +1,164 @@
+package quality
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"fmtool/models/flow"
+	"fmtool/models/noise"
+	"fmtool/models/tensor"
+	"fmtool/runtime"
+	"fmtool/runtime/solver"
+	"fmtool/train/data"
+	"fmtool/train/metric"
+)
+
+// Options are what a comparison takes. The zero value is a good choice.
+type Options struct {
+	N        int                   // samples a repeat; 0: 1,000, or half the rows of the data if these are fewer
+	Seeds    int                   // repeats; 0: 1
+	Seed     uint64                // of the first repeat, the next has the next
+	Floors   int                   // repeats of a floor; 0: 5
+	Metrics  []metric.Metric       // nil: all of metric.Sets that can be had of N points, but the slow "w1" and "sinkhorn"
+	Progress func(done, total int) // called after each sampling
+}
+
+// defaultSamples is N where it is not given.
+const defaultSamples = 1000
+
+// Judge compares the samples of a field with data.
+type Judge struct {
+	Options
+	field runtime.VelocityField
+	set   *data.Set // data units, labels in the field's numbers
+}
+
+// New checks that field and data go together: the same columns, and the labels or vectors that a conditional field is conditioned on.
+func New(field runtime.VelocityField, set *data.Set, o Options) (*Judge, error) {
+	spec := field.Spec()
+	if !slices.Equal(spec.Dims, set.Dims) {
+		return nil, fmt.Errorf("quality: rows of the data have dimensions %v, samples of the model %v; choose the model's columns", set.Dims, spec.Dims)
+	}
+	set, err := conditioned(spec.Condition, set)
+	if err != nil {
+		return nil, err
+	}
+	if o.Seeds < 0 || o.N < 0 || o.Floors < 0 {
+		return nil, fmt.Errorf("quality: %d samples, %d seeds, %d floors: want positive numbers", o.N, o.Seeds, o.Floors)
+	}
+	if o.N == 0 {
+		o.N = min(defaultSamples, set.Len()/2)
+	}
+	if o.N < 1 || set.Len() < 2*o.N {
+		return nil, fmt.Errorf("quality: %d rows of data give a floor for at most %d samples, got %d; use fewer, or more data", set.Len(), set.Len()/2, o.N)
+	}
+	if o.Seeds == 0 {
+		o.Seeds = 1
+	}
+	if o.Floors == 0 {
+		o.Floors = 5
+	}
+	if o.Metrics == nil {
+		o.Metrics = usual(o.N)
+	}
+	for _, m := range o.Metrics {
+		if m.Limit > 0 && o.N > m.Limit {
+			return nil, fmt.Errorf("quality: %s takes at most %d samples, got %d", m.Name, m.Limit, o.N)
+		}
+	}
+	return &Judge{o, field, set}, nil
+}
+
+// usual are the metrics for n points that are computed unless others are asked for.
+func usual(n int) []metric.Metric {
+	var out []metric.Metric
+	for _, m := range metric.Sets {
+		if m.Name != "w1" && m.Name != "sinkhorn" && (m.Limit == 0 || n <= m.Limit) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// conditioned is the set with its labels in the numbers of the condition's classes, which are matched by name.
+func conditioned(c flow.Condition, set *data.Set) (*data.Set, error) {
+	switch {
+	case c.Kind == flow.Vector && len(set.Given) != c.Width:
+		return nil, fmt.Errorf("quality: the model is conditioned on %d numbers (%q), the data give %d (%q)", c.Width, c.Names, len(set.Given), set.Given)
+	case c.Kind == flow.Labels && set.Labels == nil:
+		return nil, errors.New("quality: the model is conditioned on classes and the data have no labels; name their column with --label")
+	case c.Kind != flow.Labels || c.Names == nil && set.Classes == nil:
+		return set, nil
+	}
+	number := map[string]int64{}
+	for k, name := range c.Names {
+		number[name] = int64(k)
+	}
+	out := *set
+	out.Labels = make([]int64, len(set.Labels))
+	for i, l := range set.Labels {
+		k, ok := number[set.Classes[l]]
+		if !ok {
+			return nil, fmt.Errorf("quality: row %d of the data: %w", i+1, flow.Unknown("class of the model", set.Classes[l], c.Names))
+		}
+		out.Labels[i] = k
+	}
+	out.Classes = c.Names
+	return &out, nil
+}
+
+// Rule is a solver and its number of steps.
+type Rule struct {
+	Method solver.Tableau
+	Steps  int
+}
+
+// Evaluations of the field for each sample.
+func (r Rule) Evaluations() int { return r.Steps * len(r.Method.B) }
+
+// Budgets are the rules that spend exactly the given numbers of evaluations; those that a method cannot spend are left out.
+func Budgets(methods []solver.Tableau, evaluations []int) []Rule {
+	var out []Rule
+	for _, m := range methods {
+		for _, n := range evaluations {
+			if n > 0 && n%len(m.B) == 0 {
+				out = append(out, Rule{m, n / len(m.B)})
+			}
+		}
+	}
+	return out
+}
+
+// repeat is one sampling beside the rows it is compared with.
+type repeat struct {
+	samples, rows *data.Set
+}
+
+// draw makes n samples by a rule for repeat k, beside as many random rows of set.
+func (j *Judge) draw(ctx context.Context, set *data.Set, n, k int, r Rule) (repeat, error) {
+	perm := make([]int, set.Len())
+	seed := j.Seed + uint64(k)
+	noise.New(seed, noise.Comparison).Perm(perm)
+	rows := set.Take(perm[:n])
+	samples := tensor.New(tensor.Float32, n, set.Dim())
+	s := runtime.Sampler{Field: j.field, Method: r.Method, Steps: r.Steps, Seed: seed}
+	if _, err := s.Sample(ctx, samples, Condition(j.field.Spec().Condition, rows)); err != nil {
+		return repeat{}, err
+	}
+	out := *rows
+	out.Rows = samples.Float32()
+	return repeat{&out, rows}, nil
+}
+
+// Condition is the condition of each row of a set as a field takes it.
+func Condition(c flow.Condition, rows *data.Set) tensor.Tensor {
+	switch c.Kind {
+	case flow.Labels:
+		return tensor.Of(rows.Labels, rows.Len())
+	case flow.Vector:
+		return tensor.Of(rows.Vectors, rows.Len(), c.Width)
+	}
+	return tensor.Tensor{}
+}
