@@ -34,6 +34,7 @@ type Model struct {
 	in, out []tensor.Tensor // of the last call, kept to allocate nothing
 	null    tensor.Tensor   // the condition of unconditional calls, for the batch of the last one
 	drop    tensor.Tensor   // for vectors: 1 where the null row is meant
+	t       tensor.Tensor   // the times of the last call, within those of training
 }
 
 // Open opens a velocity file on an engine. A file that is no velocity field is an error that shows what it is.
@@ -182,11 +183,13 @@ func (m *Model) Metadata() map[string]string { return m.meta }
 // Close frees the program.
 func (m *Model) Close() error { return m.program.Close() }
 
-// Velocity implements VelocityField. Models that predict another quantity are converted. Repeating a call on the same tensors allocates nothing.
+// Velocity implements VelocityField. Before the first time that the model was trained at and after the last the velocity is that of the nearest one. Models that
+// predict another quantity are converted. Repeating a call on the same tensors allocates nothing.
 func (m *Model) Velocity(ctx context.Context, dst, x, t, y tensor.Tensor) error {
 	if err := m.check(dst, x, t, y); err != nil {
 		return err
 	}
+	t = m.within(t)
 	m.in[0], m.in[1], m.out[0] = x, t, dst
 	if m.spec.Condition.Kind != flow.Unconditional {
 		m.condition(x.Dim(0), y)
@@ -198,6 +201,20 @@ func (m *Model) Velocity(ctx context.Context, dst, x, t, y tensor.Tensor) error 
 		return m.convert(dst.Float32(), x.Float32(), t.Float32())
 	}
 	return nil
+}
+
+// within is t held to the times that the model was trained at: t itself if that is all of them.
+func (m *Model) within(t tensor.Tensor) tensor.Tensor {
+	if m.spec.TimeMin == 0 && m.spec.TimeMax == 1 {
+		return t
+	}
+	if m.t.IsZero() || m.t.Len() != t.Len() {
+		m.t = tensor.New(tensor.Float32, t.Len(), 1)
+	}
+	for i, ti := range t.Float32() {
+		m.t.Float32()[i] = min(max(ti, float32(m.spec.TimeMin)), float32(m.spec.TimeMax))
+	}
+	return m.t
 }
 
 func (m *Model) check(dst, x, t, y tensor.Tensor) error {
@@ -272,7 +289,7 @@ func (m *Model) convert(u, x, t []float32) error {
 	var a, b float64
 	for i := range len(x) / dim {
 		if i < len(t) {
-			a, b = m.spec.Schedule.At(min(float64(t[i]), m.spec.TimeMax)).Convert(m.spec.Prediction, flow.Velocity)
+			a, b = m.spec.Schedule.At(min(max(float64(t[i]), m.spec.TimeMin), m.spec.TimeMax)).Convert(m.spec.Prediction, flow.Velocity)
 			if !(math.Abs(a) < maxSlope && math.Abs(b) < maxSlope) {
 				return fmt.Errorf("runtime: a model that predicts %v has no velocity at t = %g on the %s schedule", m.spec.Prediction, t[i], m.spec.Schedule.Name())
 			}

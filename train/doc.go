@@ -3,6 +3,9 @@
 //	for each step: rows y of the data, t ~ U[0, 1], x0 ~ N(0, I), x_t = α y + β x0,
 //	               loss = mean over rows of ‖u(x_t, t) − (α̇ y + β̇ x0)‖², a step of AdamW on its gradient
 //
+// That is the default of tables of choices (Config, Loss): what the network predicts, what the loss is measured in, squared or pseudo-Huber, weights in time and by
+// column, and the distribution of t. A weight changes the loss; a distribution of t changes which t are drawn, and the loss is not divided by it.
+//
 // A run is a folder:
 //
 //	set, err := data.Load("digits", data.Options{})
@@ -18,10 +21,7 @@
 // compiles it and updates the state in place, without an allocation. A step's random numbers are a pure function of the seed and its number, and the engine's
 // results do not depend on the number of threads, so a run that is killed and resumed ends with the bytes of one that was not (kill_test.go).
 //
-// That is the default of a table of choices (Config, Loss): what the network predicts, what the loss is measured in, squared or pseudo-Huber, weights in time
-// and by column, and the distribution of t. A weight changes the loss; a distribution of t changes which t are drawn, and the loss is not divided by it.
-//
 // Losses are sums over dimensions and means over rows. Data are split, normalised and trained in model space; the weights file says how to come back.
-// Where a schedule or a
-// conversion has no limit at an end, the times stop short of it: flow.Interval, kept in the model. Couplings of data and noise other than the independent one are left out.
+// Where a schedule or a conversion has no limit at an end, the times stop short of it: flow.Interval, kept in the model. Couplings of data and noise other
+// than the independent one are left out.
 package train

@@ -100,6 +100,7 @@ func TestMistakes(t *testing.T) {
 		"empty model":           {[]string{"sample", write("zero.onnx", "")}, "empty"},
 		"missing model":         {[]string{"sample", filepath.Join(dir, "no.onnx")}, "no such file"},
 		"no velocity field":     {[]string{"sample", notVelocity(t, dir), "--engine", "native"}, "not a velocity field"},
+		"unknown path":          {[]string{"sample", model, "--schedule", "cosin", "--engine", "native"}, `did you mean "cosine"`},
 		"unknown solver":        {[]string{"sample", model, "--solver", "eular"}, `did you mean "euler"`},
 		"unknown engine":        {[]string{"sample", model, "--engine", "otr"}, `did you mean "ort"`},
 		"class of no classes":   {[]string{"sample", model, "--class", "sun"}, "unknown class"},

@@ -29,6 +29,7 @@ type sampleFlags struct {
 	class    string
 	given    []float64
 	solver   string
+	schedule string
 	out      string
 	beside   string
 	force    bool
@@ -55,6 +56,7 @@ whatever the batch, the number of rows or the machine. The file is all that is n
 	s.Float64SliceVar(&f.given, "condition", nil, "numbers that all samples are conditioned on, for a model trained with --condition (default: none)")
 	s.IntVar(&f.s.Steps, "steps", 100, "steps of the solver")
 	s.StringVar(&f.solver, "solver", "euler", "euler, midpoint, heun or rk4")
+	s.StringVar(&f.schedule, "schedule", "", "path to sample along, another than the model was trained on: a name of train --schedule (default: the model's)")
 	s.Uint64Var(&f.s.Seed, "seed", 0, "seed of the noise")
 	s.Uint64Var(&f.s.Offset, "offset", 0, "number of the first row, to cut a job into shards")
 	s.IntVar(&f.s.Batch, "batch", 1024, "rows at a time; changes no result")
@@ -103,7 +105,10 @@ func (f *sampleFlags) run(cmd *cobra.Command, path string) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	defer m.Close() //nolint:errcheck // it only frees
-	f.s.Field, f.s.Progress = m, sampleProgress(cmd.ErrOrStderr())
+	if f.s.Field, err = f.path(m); err != nil {
+		return err
+	}
+	f.s.Progress = sampleProgress(cmd.ErrOrStderr())
 	samples := tensor.New(tensor.Float32, f.n, spec.Dim())
 	if _, err := f.s.Sample(cmd.Context(), samples, y); err != nil {
 		return err
@@ -121,6 +126,18 @@ func (f *sampleFlags) run(cmd *cobra.Command, path string) error {
 		return err
 	}
 	return checkpoint.WriteFile(checkpoint.Disk, f.out, b.Bytes())
+}
+
+// path is the field on the schedule that is asked for.
+func (f *sampleFlags) path(m runtime.VelocityField) (runtime.VelocityField, error) {
+	if f.schedule == "" {
+		return m, nil
+	}
+	schedule, err := flow.ParseSchedule(f.schedule)
+	if err != nil {
+		return nil, err
+	}
+	return runtime.Reschedule(m, schedule)
 }
 
 // maxNumbers is how many numbers, 32 GiB of them, one job holds in memory.
