@@ -20,7 +20,8 @@ type VelocityField interface {
 	//
 	//	dst, x  float32 [N, D...]   model space
 	//	t       float32 [1, 1] or [N, 1]
-	//	y       the condition: int64 [N] labels or float32 [N, C] vectors; the zero Tensor: unconditional
+	//	y       the condition: int64 [N] labels, the null class for none; float32 [N, C] vectors, or [N, C+1] whose last column says
+	//	        with 1 that the row has none; the zero Tensor: unconditional
 	Velocity(ctx context.Context, dst, x, t, y tensor.Tensor) error
 	// Spec says what the numbers mean.
 	Spec() flow.Spec
@@ -35,6 +36,7 @@ type Model struct {
 	null    tensor.Tensor   // the condition of unconditional calls, for the batch of the last one
 	drop    tensor.Tensor   // for vectors: 1 where the null row is meant
 	t       tensor.Tensor   // the times of the last call, within those of training
+	given   tensor.Tensor   // vectors without the column that marks null rows
 }
 
 // Open opens a velocity file on an engine. A file that is no velocity field is an error that shows what it is.
@@ -245,6 +247,12 @@ func (m *Model) checkCondition(n int, y tensor.Tensor) error {
 			}
 		}
 	case c.Kind == flow.Vector && y.DType() == tensor.Float32 && y.Rank() == 2 && y.Dim(0) == n && y.Dim(1) == c.Width:
+	case c.Kind == flow.Vector && y.DType() == tensor.Float32 && y.Rank() == 2 && y.Dim(0) == n && y.Dim(1) == c.Width+1:
+		for i := range n {
+			if d := y.Float32()[i*(c.Width+1)+c.Width]; d != 0 && d != 1 {
+				return fmt.Errorf("runtime: condition [%d] ends with %g, want 0, or 1 for none", i, d)
+			}
+		}
 	case c.Kind == flow.Unconditional:
 		return fmt.Errorf("runtime: the model takes no condition, got %v", y)
 	default:
@@ -255,27 +263,42 @@ func (m *Model) checkCondition(n int, y tensor.Tensor) error {
 
 // condition sets the inputs y and y_drop for n rows.
 func (m *Model) condition(n int, y tensor.Tensor) {
+	c := m.spec.Condition
 	if m.null.IsZero() || m.null.Dim(0) != n {
-		switch c := m.spec.Condition; c.Kind {
+		switch c.Kind {
 		case flow.Labels:
 			m.null = tensor.Full(int64(c.Classes), n)
 		case flow.Vector:
-			m.null, m.drop = tensor.New(tensor.Float32, n, c.Width), tensor.New(tensor.Float32, n, 1)
+			m.null, m.given, m.drop = tensor.New(tensor.Float32, n, c.Width), tensor.New(tensor.Float32, n, c.Width), tensor.New(tensor.Float32, n, 1)
 		}
 	}
 	m.in[2] = y
 	if y.IsZero() {
 		m.in[2] = m.null
 	}
-	if m.spec.Condition.Kind == flow.Vector {
-		drop := float32(0)
-		if y.IsZero() {
-			drop = 1
-		}
-		for i := range m.drop.Float32() {
-			m.drop.Float32()[i] = drop
-		}
+	if c.Kind == flow.Vector {
 		m.in[3] = m.drop
+		m.dropped(c.Width, y)
+	}
+}
+
+// dropped sets y_drop: 1 without y, and where the column behind the vectors says so. That column is taken off.
+func (m *Model) dropped(width int, y tensor.Tensor) {
+	drop, marked := m.drop.Float32(), !y.IsZero() && y.Dim(1) == width+1
+	for i := range drop {
+		switch {
+		case y.IsZero():
+			drop[i] = 1
+		case marked:
+			row := y.Float32()[i*(width+1) : (i+1)*(width+1)]
+			copy(m.given.Float32()[i*width:(i+1)*width], row)
+			drop[i] = row[width]
+		default:
+			drop[i] = 0
+		}
+	}
+	if marked {
+		m.in[2] = m.given
 	}
 }
 

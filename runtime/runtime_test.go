@@ -125,7 +125,7 @@ func TestConditions(t *testing.T) {
 		"label out of range": {labels, x.Clone(), at, tensor.Of([]int64{0, 4}, 2)},
 		"one label for two":  {labels, x.Clone(), at, tensor.Of([]int64{0}, 1)},
 		"vector for labels":  {labels, x.Clone(), at, tensor.New(tensor.Float32, 2, 3)},
-		"wide vector":        {vectors, x.Clone(), at, tensor.New(tensor.Float32, 2, 3)},
+		"wide vector":        {vectors, x.Clone(), at, tensor.New(tensor.Float32, 2, 4)},
 		"label for none":     {plain, x.Clone(), at, tensor.Of([]int64{0, 0}, 2)},
 		"three times":        {plain, x.Clone(), tensor.New(tensor.Float32, 3, 1), tensor.Tensor{}},
 		"scalar time":        {plain, x.Clone(), tensor.Scalar(float32(0)), tensor.Tensor{}},

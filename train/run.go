@@ -148,9 +148,9 @@ func NewModel(c Config, set *data.Set) (m *models.Model, train, held *data.Set, 
 	switch {
 	case c.Unconditional:
 	case set.Vectors != nil:
-		spec.Condition = flow.Condition{Kind: flow.Vector, Width: len(set.Given), Names: set.Given}
+		spec.Condition = flow.Condition{Kind: flow.Vector, Width: len(set.Given), Names: set.Given, Drop: c.Drop}
 	case set.Labels != nil:
-		spec.Condition = flow.Condition{Kind: flow.Labels, Classes: len(set.Classes), Names: set.Classes}
+		spec.Condition = flow.Condition{Kind: flow.Labels, Classes: len(set.Classes), Names: set.Classes, Drop: c.Drop}
 	}
 	m, err = models.New(spec, c.Model.Architecture, noise.New(c.Seed, noise.Weights))
 	if err != nil {

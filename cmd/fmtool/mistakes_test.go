@@ -29,12 +29,13 @@ func run(args ...string) (out, talk, failure string) {
 	return o.String(), e.String(), failure
 }
 
-// small is a trained and exported model of moons, in a folder of its own.
-func small(t *testing.T) (dir, model string) {
+// small is a trained and exported model of moons, in a folder of its own; more are further flags of the training.
+func small(t *testing.T, more ...string) (dir, model string) {
 	t.Helper()
 	dir = t.TempDir()
 	model = filepath.Join(dir, "model.onnx")
-	if _, _, err := run("train", "moons:n=300", "-o", filepath.Join(dir, "run"), "--steps", "20", "--batch", "32", "--width", "8"); err != "" {
+	args := []string{"train", "moons:n=300", "-o", filepath.Join(dir, "run"), "--steps", "20", "--batch", "32", "--width", "8"}
+	if _, _, err := run(append(args, more...)...); err != "" {
 		t.Fatal(err)
 	}
 	if _, _, err := run("export", model, "--run", filepath.Join(dir, "run"), "--parity", "native"); err != "" {
@@ -46,6 +47,8 @@ func small(t *testing.T) (dir, model string) {
 // Every mistake gets one clear line that says what to do, and leaves nothing half-written.
 func TestMistakes(t *testing.T) {
 	dir, model := small(t)
+	_, plain := small(t, "--unconditional")
+	_, kept := small(t, "--label-drop", "0")
 	write := func(name, text string) string {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -136,6 +139,12 @@ func TestMistakes(t *testing.T) {
 		"plot of no curve":      {[]string{"evaluate", model, "moons", "--solvers", "none", "--plot", "q.png"}, "--plot draws"},
 		"plot of no kind":       {[]string{"evaluate", model, "moons", "--plot", filepath.Join(dir, "q.gif")}, ".png or .svg"},
 		"odd budget":            {[]string{"evaluate", model, "moons", "--solvers", "heun", "--evaluations", "3"}, "multiples of its stages"},
+		"guidance to nowhere":   {[]string{"sample", model, "--guidance", "2", "--engine", "native"}, "--class"},
+		"interval of one time":  {[]string{"sample", model, "--guidance", "2", "--guidance-interval", "0.5", "--engine", "native"}, "0.2:0.8"},
+		"falling interval":      {[]string{"sample", model, "--guidance", "2", "--guidance-interval", "0.8:0.2", "--engine", "native"}, "times that rise"},
+		"rescale alone":         {[]string{"sample", model, "--guidance-rescale", "0.5", "--engine", "native"}, "add --guidance"},
+		"guidance of none":      {[]string{"sample", plain, "--guidance", "2", "--engine", "native"}, "without condition"},
+		"guidance untrained":    {[]string{"sample", kept, "--guidance", "2", "--class", "0", "--engine", "native"}, "--label-drop"},
 		"inspect text":          {[]string{"inspect", filepath.Join(dir, "text.onnx")}, "text.onnx"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -23,6 +23,7 @@ import (
 
 type sampleFlags struct {
 	engines  engineFlags
+	guidance guidanceFlags
 	s        runtime.Sampler
 	n        int
 	perClass int
@@ -63,6 +64,7 @@ whatever the batch, the number of rows or the machine. The file is all that is n
 	s.StringVarP(&f.out, "out", "o", "", "file to write: .csv, .npy or .png")
 	s.StringVar(&f.beside, "beside", "", "data set to draw left of a scatter plot")
 	s.BoolVar(&f.force, "force", false, "replace an existing file")
+	f.guidance.add(cmd)
 	f.engines.add(cmd)
 	return cmd
 }
@@ -106,6 +108,9 @@ func (f *sampleFlags) run(cmd *cobra.Command, path string) error {
 	}
 	defer m.Close() //nolint:errcheck // it only frees
 	if f.s.Field, err = f.path(m); err != nil {
+		return err
+	}
+	if f.s.Field, err = f.guidance.field(f.s.Field, y, f.s.Steps); err != nil {
 		return err
 	}
 	f.s.Progress = sampleProgress(cmd.ErrOrStderr())

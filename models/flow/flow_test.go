@@ -268,7 +268,7 @@ func spec(t *testing.T) flow.Spec {
 		t.Fatal(err)
 	}
 	return flow.Spec{Dims: []int{3}, Columns: []string{"a b", "ü", `"`}, Schedule: s, Normaliser: n, TimeMax: 1, PhaseBound: 8 * math.Pi,
-		Condition: flow.Condition{Kind: flow.Labels, Classes: 2, Names: []string{"no", "yes"}}}
+		Condition: flow.Condition{Kind: flow.Labels, Classes: 2, Names: []string{"no", "yes"}, Drop: 0.25}}
 }
 
 // A spec survives its metadata exactly.

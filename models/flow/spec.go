@@ -26,6 +26,7 @@ type Condition struct {
 	Classes int      // Labels: number of classes; index Classes is the null class
 	Width   int      // Vector: numbers a row
 	Names   []string // of the classes, or of the vector's columns
+	Drop    float64  // probability with which training left the condition out; 0: never, or the file does not tell
 }
 
 // Spec says what the numbers of a velocity field mean.
@@ -114,6 +115,9 @@ func (s Spec) Metadata() map[string]string {
 	case Vector:
 		m["condition.width"] = strconv.Itoa(s.Condition.Width)
 	}
+	if s.Condition.Drop > 0 {
+		m["condition.drop"] = float(s.Condition.Drop)
+	}
 	if s.Condition.Names != nil {
 		m["condition.names"] = list(s.Condition.Names)
 	}
@@ -177,6 +181,9 @@ func ParseSpec(meta map[string]string) (Spec, error) {
 	if _, ok := meta[Prefix+"normaliser.constant"]; ok {
 		s.Normaliser.Constant = parseList(&p, "normaliser.constant", func(t string) (bool, error) { return strconv.ParseBool(t) })
 	}
+	if _, ok := meta[Prefix+"condition.drop"]; ok {
+		s.Condition.Drop = p.number("condition.drop")
+	}
 	switch s.Condition.Kind {
 	case Labels:
 		s.Condition.Classes = p.count("condition.classes")
@@ -216,6 +223,9 @@ func (s Spec) Check() error {
 		return fmt.Errorf("flow: time.min is %g, want a time from 0 to time.max, %g", s.TimeMin, s.TimeMax)
 	case !(s.PhaseBound >= 0) || math.IsInf(s.PhaseBound, 0):
 		return fmt.Errorf("flow: time.phase is %g", s.PhaseBound)
+	}
+	if d := s.Condition.Drop; !(d >= 0 && d <= 1) || d > 0 && s.Condition.Kind == Unconditional {
+		return fmt.Errorf("flow: condition.drop is %g for condition %s, want a probability, and 0 without condition", d, s.Condition.Kind)
 	}
 	if n := s.Condition.Names; n != nil && len(n) != s.Condition.Classes+s.Condition.Width {
 		return fmt.Errorf("flow: %d names for a condition of %d", len(n), s.Condition.Classes+s.Condition.Width)

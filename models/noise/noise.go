@@ -20,6 +20,9 @@ const (
 	Projection               // directions of sliced distances
 	Probe                    // parity checks
 	Comparison               // rows that samples are compared with
+	Hutchinson               // probes of divergences, by row
+	Dequantise               // uniform noise on whole numbers, by row
+	Noising                  // x0 of given points
 )
 
 // Stream is a key. Streams are comparable values.
