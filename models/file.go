@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"strings"
 
@@ -16,12 +17,19 @@ const (
 	rawPrefix = "raw/" // of the weights as training left them, beside the averaged ones
 )
 
-// Encode returns the model as a weights file. raw are the weights without averaging, kept beside the model's own; nil: none. facts are further metadata,
-// whose keys begin with flow.Prefix.
+// Encode returns the bytes of EncodeTo.
 func (m *Model) Encode(raw map[string]tensor.Tensor, facts map[string]string) ([]byte, error) {
+	var b bytes.Buffer
+	err := m.EncodeTo(&b, raw, facts)
+	return b.Bytes(), err
+}
+
+// EncodeTo writes the model as a weights file. raw are the weights without averaging, kept beside the model's own; nil: none. facts are further metadata,
+// whose keys begin with flow.Prefix.
+func (m *Model) EncodeTo(w io.Writer, raw map[string]tensor.Tensor, facts map[string]string) error {
 	arch, err := describe(m.Arch)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	meta := maps.Clone(facts)
 	if meta == nil {
@@ -33,9 +41,7 @@ func (m *Model) Encode(raw map[string]tensor.Tensor, facts map[string]string) ([
 	for name, t := range raw {
 		all[rawPrefix+name] = t
 	}
-	var b bytes.Buffer
-	err = WriteWeights(&b, all, meta)
-	return b.Bytes(), err
+	return WriteWeights(w, all, meta)
 }
 
 // Decode reads what Encode wrote and returns the model and all metadata. raw asks for the weights without averaging.

@@ -81,7 +81,7 @@ func WriteWeights(w io.Writer, weights map[string]tensor.Tensor, meta map[string
 		return err
 	}
 	for _, name := range names {
-		if _, err := w.Write(weights[name].Bytes()); err != nil {
+		if _, err := weights[name].WriteTo(w); err != nil {
 			return err
 		}
 	}

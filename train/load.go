@@ -3,6 +3,7 @@ package train
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -51,11 +52,8 @@ func writeWeights(files checkpoint.FS, dir string, m *models.Model, raw map[stri
 	if raw == nil {
 		raw = m.Weights
 	}
-	b, err := m.Encode(raw, facts)
-	if err != nil {
-		return fmt.Errorf("train: %w", err)
-	}
-	if err := checkpoint.WriteFile(files, filepath.Join(dir, weightsName), b); err != nil {
+	write := func(w io.Writer) error { return m.EncodeTo(w, raw, facts) }
+	if err := checkpoint.Write(files, filepath.Join(dir, weightsName), write); err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
 	return nil

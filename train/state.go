@@ -9,15 +9,15 @@ import (
 	"fmtool/train/optim"
 )
 
-// weights are the current weights, or their averages if there are any and raw is false.
+// weights are the current weights, or their averages if there are any and raw is false: the plan's own memory, valid until the next step.
 func (t *trainer) weights(raw bool) (map[string]tensor.Tensor, error) {
 	prefix := ""
 	if t.c.EMA > 0 && !raw {
 		prefix = optim.Average
 	}
 	w := map[string]tensor.Tensor{}
-	for name := range t.model.Weights {
-		v, err := t.plan.ReadParam(prefix + name)
+	for _, name := range t.names {
+		v, err := t.plan.Param(prefix + name)
 		if err != nil {
 			return nil, fmt.Errorf("train: %w", err)
 		}
@@ -33,7 +33,7 @@ func (t *trainer) save() error {
 	}
 	s := checkpoint.State{Step: t.step, Tensors: map[string]tensor.Tensor{}, Facts: map[string]string{"data": t.checksum}}
 	for _, name := range t.states {
-		v, err := t.plan.ReadParam(name)
+		v, err := t.plan.Param(name)
 		if err != nil {
 			return fmt.Errorf("train: %w", err)
 		}

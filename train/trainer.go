@@ -6,6 +6,7 @@ import (
 	"math"
 	"path/filepath"
 	goruntime "runtime"
+	"runtime/debug"
 	"time"
 
 	"fmtool/models"
@@ -23,7 +24,8 @@ type trainer struct {
 	rows     int       // of them trained on
 	checksum string
 
-	model   *models.Model // initial weights
+	model   *models.Model // without its initial weights: the plan has its own
+	names   []string      // of the weights
 	lower   Loss          // what the steps lower
 	feed    *feed
 	states  []string // parameters of the step graph, all of which a checkpoint holds
@@ -51,7 +53,7 @@ func newTrainer(c Config, set *data.Set, dir string, o Options) (*trainer, error
 	if err != nil {
 		return nil, err
 	}
-	t := &trainer{c: c, o: o, dir: dir, set: set, rows: rows.Len(), checksum: checksum(set), model: m, saved: -1}
+	t := &trainer{c: c, o: o, dir: dir, set: set, rows: rows.Len(), checksum: checksum(set), model: m, names: names(m.Weights), saved: -1}
 	draws, err := newSampler(c, rows)
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
@@ -69,6 +71,7 @@ func newTrainer(c Config, set *data.Set, dir string, o Options) (*trainer, error
 			return nil, fmt.Errorf("train: %w", err)
 		}
 	}
+	m.Weights = nil
 	return t, nil
 }
 
@@ -117,6 +120,7 @@ func (t *trainer) run(ctx context.Context) error {
 	if t.log, err = openJournal(t.dir, t.step); err != nil {
 		return err
 	}
+	debug.FreeOSMemory() // what set-up leaves, several times the weights, before the first step takes the memory of the activations
 	t.begun, t.first = time.Now(), t.step
 	t.mean.since = t.begun
 	for t.step < t.c.Steps {

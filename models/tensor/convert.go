@@ -3,6 +3,7 @@ package tensor
 import (
 	"encoding/binary"
 	"fmt"
+	"io"
 	"math"
 	"reflect"
 	"unsafe"
@@ -82,6 +83,16 @@ func (t Tensor) Bytes() []byte {
 	return swapped(t.view(), t.dtype.Size())
 }
 
+// WriteTo writes Bytes, without copying them where the machine's order is little-endian.
+func (t Tensor) WriteTo(w io.Writer) (int64, error) {
+	b := t.view()
+	if !littleEndian && !t.IsZero() {
+		b = t.Bytes()
+	}
+	n, err := w.Write(b)
+	return int64(n), err
+}
+
 // FromBytes returns the tensor whose Bytes are raw. A size that does not fit the shape is an error.
 func FromBytes(d DType, raw []byte, shape ...int) (Tensor, error) {
 	if d == Invalid || int(d) >= len(dtypes) {
@@ -108,10 +119,13 @@ func FromBytes(d DType, raw []byte, shape ...int) (Tensor, error) {
 	return t, nil
 }
 
+// littleEndian reports the machine's byte order.
+var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
+
 // swapped copies b, changing between the machine's byte order and little-endian.
 func swapped(b []byte, size int) []byte {
 	out := append([]byte(nil), b...)
-	if size == 1 || binary.NativeEndian.Uint16([]byte{1, 0}) == 1 {
+	if size == 1 || littleEndian {
 		return out
 	}
 	for i := 0; i < len(out); i += size {

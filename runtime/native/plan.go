@@ -58,7 +58,7 @@ func Compile(g *graph.Graph, o Options) (*Plan, error) {
 		packs: map[packKey]*kernel.Packed{}}
 	for _, v := range g.Params {
 		t := v.Data.Clone()
-		p.params[v.Name], p.fixed[v] = t, t
+		p.params[v.Name], p.fixed[v], v.Data = t, t, t // g is a copy: the given graph's numbers may go
 	}
 	for _, v := range g.Constants {
 		p.fixed[v] = v.Data
@@ -257,13 +257,19 @@ func (p *Plan) instance(shapes [][]int) (*instance, error) {
 	return i, nil
 }
 
-// ReadParam returns a copy of a parameter's numbers as they are now.
-func (p *Plan) ReadParam(name string) (tensor.Tensor, error) {
+// Param returns a parameter's own memory: its numbers as they are until the next Run or WriteParam, not to be written to.
+func (p *Plan) Param(name string) (tensor.Tensor, error) {
 	t, ok := p.params[name]
 	if !ok {
 		return tensor.Tensor{}, fmt.Errorf("native: no parameter %s", name)
 	}
-	return t.Clone(), nil
+	return t, nil
+}
+
+// ReadParam returns a copy of a parameter's numbers as they are now.
+func (p *Plan) ReadParam(name string) (tensor.Tensor, error) {
+	t, err := p.Param(name)
+	return t.Clone(), err
 }
 
 // WriteParam sets a parameter's numbers; in a float64 plan float32 ones are widened.

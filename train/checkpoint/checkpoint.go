@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path/filepath"
 	"strconv"
@@ -33,15 +34,25 @@ const (
 
 // Marshal is the state as the bytes of a checkpoint file.
 func (s State) Marshal() ([]byte, error) {
+	var b bytes.Buffer
+	err := s.write(&b)
+	return b.Bytes(), err
+}
+
+// write goes through the tensors twice, for their sum and for their bytes, and copies none: a checkpoint is as large as all weights and moments.
+func (s State) write(w io.Writer) error {
 	meta := map[string]string{stepKey: strconv.Itoa(s.Step)}
 	for k, v := range s.Facts {
 		meta["fact."+k] = v
 	}
-	var payload bytes.Buffer
-	if err := models.WriteWeights(&payload, s.Tensors, meta); err != nil {
-		return nil, fmt.Errorf("checkpoint: %w", err)
+	sum := sha256.New()
+	if err := models.WriteWeights(sum, s.Tensors, meta); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
 	}
-	return append(fmt.Appendf(nil, "%s%x\n", first, sha256.Sum256(payload.Bytes())), payload.Bytes()...), nil
+	if _, err := fmt.Fprintf(w, "%s%x\n", first, sum.Sum(nil)); err != nil {
+		return err
+	}
+	return models.WriteWeights(w, s.Tensors, meta)
 }
 
 // Unmarshal reads what Marshal wrote. Any change of the bytes is an error.
@@ -73,14 +84,10 @@ func Unmarshal(b []byte) (State, error) {
 // Save writes the state into dir, which is made if need be, and removes all but it and the one before. Files of later steps are removed too: they
 // are what a run that was taken up at an earlier step could not read.
 func Save(fs FS, dir string, s State) error {
-	b, err := s.Marshal()
-	if err != nil {
-		return err
-	}
 	if err := fs.MkdirAll(dir); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
-	if err := WriteFile(fs, filepath.Join(dir, name(s.Step)), b); err != nil {
+	if err := Write(fs, filepath.Join(dir, name(s.Step)), s.write); err != nil {
 		return err
 	}
 	list, err := files(fs, dir)

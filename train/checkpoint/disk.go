@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"os"
@@ -56,11 +57,16 @@ func (disk) ReadDir(dir string) ([]string, error) {
 	return names, err
 }
 
-// WriteFile puts b at path so that a crash at any moment leaves the old file or the new one, whole: temporary name, sync, rename, sync of the folder.
-// An error before the rename leaves the old file and removes the temporary one.
+// WriteFile is Write of b.
 func WriteFile(fs FS, path string, b []byte) error {
+	return Write(fs, path, func(w io.Writer) error { _, err := w.Write(b); return err })
+}
+
+// Write puts what write writes at path so that a crash at any moment leaves the old file or the new one, whole: temporary name, sync, rename, sync of the folder.
+// An error before the rename leaves the old file and removes the temporary one.
+func Write(fs FS, path string, write func(io.Writer) error) error {
 	temp := path + ".tmp"
-	if err := fill(fs, temp, b); err != nil {
+	if err := fill(fs, temp, write); err != nil {
 		fs.Remove(temp) // as far as the failing disk lets it
 		return fmt.Errorf("checkpoint: %s: %w", path, err)
 	}
@@ -74,12 +80,15 @@ func WriteFile(fs FS, path string, b []byte) error {
 	return nil
 }
 
-func fill(fs FS, name string, b []byte) error {
+func fill(fs FS, name string, write func(io.Writer) error) error {
 	f, err := fs.Create(name)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(b)
+	b := bufio.NewWriterSize(f, 1<<16)
+	if err = write(b); err == nil {
+		err = b.Flush()
+	}
 	if err == nil {
 		err = f.Sync()
 	}
