@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	goruntime "runtime"
 
 	"go.yaml.in/yaml/v3"
 
@@ -151,6 +152,14 @@ func (c Config) shards() int {
 		return c.Shards
 	}
 	return max(1, min(c.Batch/128, 8))
+}
+
+// threads is the number of threads, all processors' if none is set.
+func (c Config) threads() int {
+	if c.Threads > 0 {
+		return c.Threads
+	}
+	return goruntime.GOMAXPROCS(0)
 }
 
 // Check refuses settings that cannot train, naming the first.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
-	goruntime "runtime"
 	"runtime/debug"
 	"time"
 
@@ -66,7 +65,7 @@ func newTrainer(c Config, set *data.Set, dir string, o Options) (*trainer, error
 	}
 	t.feed = newFeed(draws, newBatch(m, t.lower, c.Batch), newBatch(m, t.lower, c.Batch))
 	if held != nil {
-		if t.loss, err = newEvaluation(m, t.lower, heldOut(m, t.lower, held, c.Seed), t.threads()); err != nil {
+		if t.loss, err = newEvaluation(m, t.lower, heldOut(m, t.lower, held, c.Seed), t.c.threads()); err != nil {
 			t.close()
 			return nil, fmt.Errorf("train: %w", err)
 		}
@@ -75,27 +74,13 @@ func newTrainer(c Config, set *data.Set, dir string, o Options) (*trainer, error
 	return t, nil
 }
 
-func (t *trainer) threads() int {
-	if t.c.Threads > 0 {
-		return t.c.Threads
-	}
-	return goruntime.GOMAXPROCS(0)
-}
-
 // compile makes the plan of a step and its arguments.
 func (t *trainer) compile() error {
-	g, states, err := StepGraph(t.model, t.lower, t.c.AdamW, t.c.Clip, t.c.EMA)
+	g, plan, states, err := t.c.compile(t.model, t.lower, 0)
 	if err != nil {
 		return err
 	}
-	next := make([]native.State, len(states))
-	for i, s := range states {
-		next[i] = native.State(s)
-		t.states = append(t.states, s.Param)
-	}
-	if t.plan, err = native.Compile(g, native.Options{Threads: t.threads(), State: next, Shards: t.c.shards()}); err != nil {
-		return err
-	}
+	t.plan, t.states = plan, states
 	t.in = make([]tensor.Tensor, len(g.Inputs)) // the batch's, then rate and step
 	t.in[len(t.in)-2], t.in[len(t.in)-1] = tensor.New(tensor.Float32), tensor.New(tensor.Float32)
 	t.out = make([]tensor.Tensor, len(g.Outputs)) // absent, but for loss and norm

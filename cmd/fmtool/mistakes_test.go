@@ -118,6 +118,7 @@ func TestMistakes(t *testing.T) {
 		"no complete run":       {[]string{"export", filepath.Join(dir, "x.onnx"), "--run", dir, "--parity", "native"}, "holds no run"},
 		"unknown profile":       {[]string{"export", filepath.Join(dir, "x.onnx"), "--run", filepath.Join(dir, "run"), "--profile", "wid"}, `did you mean "wide"`},
 		"unknown parity":        {[]string{"verify", model, "--parity", "nativ"}, `did you mean "native"`},
+		"JSON of a run":         {[]string{"train", "moons", "--json"}, "--dry-run"},
 		"resume with settings":  {[]string{"train", "--resume", filepath.Join(dir, "run"), "--steps", "50", "--rate", "0.1"}, "leave --rate, --steps out"},
 		"fewer than no samples": {[]string{"sample", model, "--per-class", "-3", "--engine", "native"}, "positive"},
 		"two numbers of rows":   {[]string{"sample", model, "--per-class", "3", "-n", "5", "--engine", "native"}, "exclude each other"},

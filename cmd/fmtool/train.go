@@ -27,6 +27,7 @@ type trainFlags struct {
 	mlp                 models.MLP
 	rate                optim.Rate
 	weights             map[string]string
+	dryRun, json        bool
 }
 
 func trainCommand() *cobra.Command {
@@ -39,6 +40,7 @@ moons:noise=0.05,n=10000. The run's folder gets config.yaml, log.jsonl, checkpoi
 Ctrl-C writes a checkpoint; --resume goes on from the last one, to the bytes of an uninterrupted run.`,
 		Example: `  fmtool train digits -o runs/digits --steps 4000
   fmtool train flowers.csv --columns "petal length,petal width" --label species
+  fmtool train digits --width 1024 --dry-run
   fmtool train --resume runs/digits`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
@@ -47,6 +49,8 @@ Ctrl-C writes a checkpoint; --resume goes on from the last one, to the bytes of 
 	s.StringVarP(&f.out, "out", "o", "", "folder of the run (default runs/<time>)")
 	s.StringVar(&f.config, "config", "", "YAML file with settings; flags override it")
 	s.StringVar(&f.resume, "resume", "", "go on with the run in this folder")
+	s.BoolVar(&f.dryRun, "dry-run", false, "print what the run would compute and hold in memory, and do nothing")
+	s.BoolVar(&f.json, "json", false, "with --dry-run: print it as JSON")
 	s.StringSliceVar(&f.c.Columns, "columns", nil, "data columns of a CSV (default: all but label and condition)")
 	s.StringVar(&f.c.Label, "label", "", "label column of a CSV: the model becomes conditional on it")
 	s.StringSliceVar(&f.c.Condition, "condition", nil, "columns of a CSV to condition the others on; scale them to about one")
@@ -103,6 +107,9 @@ func (f *trainFlags) run(cmd *cobra.Command, args []string) error {
 		}
 		return report(cmd.ErrOrStderr(), f.resume, train.Resume(cmd.Context(), set, f.resume, train.Options{Progress: progressTo(cmd.ErrOrStderr())}))
 	}
+	if f.json && !f.dryRun {
+		return errors.New("--json prints what --dry-run computes; give both")
+	}
 	if len(args) == 0 {
 		return errors.New("no DATA given; for example: fmtool train digits")
 	}
@@ -113,6 +120,9 @@ func (f *trainFlags) run(cmd *cobra.Command, args []string) error {
 	set, err := data.Load(c.Data, options(c))
 	if err != nil {
 		return err
+	}
+	if f.dryRun {
+		return dryRun(cmd.OutOrStdout(), c, set, f.json)
 	}
 	dir := f.out
 	if dir == "" {

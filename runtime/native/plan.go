@@ -272,6 +272,22 @@ func (p *Plan) ReadParam(name string) (tensor.Tensor, error) {
 	return t.Clone(), err
 }
 
+// Memory is the bytes of the parameters, of the intermediate values of what is bound so far, and of operands laid out for products.
+func (p *Plan) Memory() (bytes int) {
+	for _, t := range p.params {
+		bytes += len(t.Memory())
+	}
+	for _, set := range p.arena.slabs {
+		for _, t := range set {
+			bytes += len(t.Memory())
+		}
+	}
+	for _, packed := range p.packs {
+		bytes += packed.Bytes()
+	}
+	return bytes
+}
+
 // WriteParam sets a parameter's numbers; in a float64 plan float32 ones are widened.
 func (p *Plan) WriteParam(name string, t tensor.Tensor) error {
 	have, ok := p.params[name]

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	goruntime "runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -245,6 +246,21 @@ func TestFullDisk(t *testing.T) {
 		if failures != 7 { // mkdir, create, write, sync, close, rename, sync folder
 			t.Errorf("%d operations of a save can fail, want 7", failures)
 		}
+	}
+}
+
+// A save copies no tensor: it takes a small part of the state's memory.
+func TestSaveTakesNoMemory(t *testing.T) {
+	s := checkpoint.State{Step: 1, Tensors: map[string]tensor.Tensor{"w": tensor.New(tensor.Float32, 1<<20), "v": tensor.New(tensor.Float32, 1<<20)}}
+	dir := t.TempDir()
+	var before, after goruntime.MemStats
+	goruntime.ReadMemStats(&before)
+	if err := checkpoint.Save(checkpoint.Disk, dir, s); err != nil {
+		t.Fatal(err)
+	}
+	goruntime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > 1<<20 {
+		t.Errorf("a save of 8 MiB allocates %d bytes, want less than 1 MiB", took)
 	}
 }
 

@@ -71,3 +71,6 @@ func (p *Packed) gemm(tA bool, m int, a []float32, lda int, s start, c []float32
 	}
 	Gemm(tA, p.tB, m, right-left, p.k, a, lda, b, p.ldb, c[left:], ldc, s.data != nil)
 }
+
+// Bytes is the size of the panels.
+func (p *Packed) Bytes() int { return 4 * len(p.panels) }
