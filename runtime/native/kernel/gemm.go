@@ -11,7 +11,8 @@ import (
 //	op(B)  [k, n]   b with row stride ldb: [k, n], or [n, k] if tB
 //	C      [m, n]   c with row stride ldc; it must not overlap a or b
 //
-// Each element is one chain of sums over k in ascending order of the same blocks, so a row of C does not depend on the others.
+// Each element is one chain of sums over k in ascending order, begun anew at the same blocks, so a row of C does not depend on the others. Up to four columns
+// left over beside whole panels (Columns) may be as many chains as a vector has lanes, number i of k going to chain i modulo that.
 func Gemm(tA, tB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, acc bool) {
 	if m == 0 || n == 0 {
 		return

@@ -9,9 +9,7 @@ func gemm(tA, tB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, 
 	gemmPortable(tA, tB, m, n, k, a, lda, b, ldb, c, ldc, acc)
 }
 
-func pack([]float32, bool, int, int, []float32, int, int, int) {
-	panic("kernel: no panels without assembly")
-}
+func (p *Packed) fill(bool, []float32, int, int, int) { panic("kernel: no panels without assembly") }
 
 // Columns is the width of a panel, and the multiple on which products with a Packed may be cut along n.
 func Columns() int { return 16 }

@@ -40,7 +40,7 @@ func normal(dst []float32, seed uint64, scale float32) {
 // Every shape, odd or even, transposed or not, added or written, is the product by its definition, and nothing else is touched.
 func TestGemm(t *testing.T) {
 	// Several blocks each way, rows far apart, a multiple of the caches' places apart, and few rows.
-	for _, s := range [][3]int{{300, 530, 20}, {600, 70, 20}, {20, 140, 1021}, {1, 530, 70}, {2, 70, 530}, {3, 261, 33}, {130, 3, 530}} {
+	for _, s := range [][3]int{{300, 530, 20}, {600, 70, 20}, {20, 140, 1021}, {1, 530, 70}, {2, 70, 530}, {3, 261, 33}, {130, 3, 530}, {5, 3, 9000}, {700, 3, 40}} {
 		for flags := range 8 {
 			gemm(t, flags&1 != 0, flags&2 != 0, flags&4 != 0, s[0], s[1], s[2])
 		}
@@ -110,23 +110,23 @@ func gemm(t *testing.T, tA, tB, acc bool, m, n, k int) {
 
 // A row of C has the same bits whatever other rows are computed with it: goroutines may cut a product anywhere.
 func TestGemmRowsAreIndependent(t *testing.T) {
-	const m, n, k = 50, 37, 300
-	for _, tA := range []bool{false, true} {
-		a, b := make([]float32, m*k), make([]float32, k*n)
-		normal(a, 1, 1)
-		normal(b, 2, 1)
-		lda, step := k, k
-		if tA {
-			lda, step = m, 1
-		}
-		whole, part := make([]float32, m*n), make([]float32, m*n)
-		kernel.Gemm(tA, false, m, n, k, a, lda, b, n, whole, n, false)
-		for i := 0; i < m; i += 7 {
-			kernel.Gemm(tA, false, min(7, m-i), n, k, a[i*step:], lda, b, n, part[i*n:], n, false)
-		}
-		for i := range whole {
-			if math.Float32bits(whole[i]) != math.Float32bits(part[i]) {
-				t.Fatalf("transposed %v: element %d is %g alone and %g in the whole", tA, i, part[i], whole[i])
+	const m, k = 50, 300
+	for _, n := range []int{37, 34, 2} {
+		for _, tA := range []bool{false, true} {
+			a, b := make([]float32, m*k), make([]float32, k*n)
+			normal(a, 1, 1)
+			normal(b, 2, 1)
+			lda, step := k, k
+			if tA {
+				lda, step = m, 1
+			}
+			whole, part := make([]float32, m*n), make([]float32, m*n)
+			kernel.Gemm(tA, false, m, n, k, a, lda, b, n, whole, n, false)
+			for i := 0; i < m; i += 7 {
+				kernel.Gemm(tA, false, min(7, m-i), n, k, a[i*step:], lda, b, n, part[i*n:], n, false)
+			}
+			if at := firstDifference(part, whole); at >= 0 {
+				t.Fatalf("transposed %v: element %d of rows of %d is %g alone and %g in the whole", tA, at, n, part[at], whole[at])
 			}
 		}
 	}
@@ -210,7 +210,7 @@ func firstDifference(x, y []float32) int {
 
 // A packed right-hand side gives the very bits of the plain product, whole or cut along the columns.
 func TestPackedIsGemm(t *testing.T) {
-	for _, s := range [][3]int{{1, 1, 1}, {3, 5, 0}, {1, 64, 64}, {1, 300, 70}, {2, 200, 300}, {7, 70, 300}, {50, 16, 513}, {33, 47, 256}, {300, 600, 40}} {
+	for _, s := range [][3]int{{1, 1, 1}, {3, 5, 0}, {1, 64, 64}, {1, 300, 70}, {2, 200, 300}, {7, 70, 300}, {50, 16, 513}, {20, 2, 300}, {9, 36, 64}, {33, 47, 256}, {300, 600, 40}} {
 		for flags := range 4 {
 			tA, tB := flags&1 != 0, flags&2 != 0
 			m, n, k := s[0], s[1], s[2]

@@ -14,9 +14,28 @@ func turn256(dst, src *float32, k, srcRow, dstRow int)
 //go:noescape
 func turn512(dst, src *float32, k, srcRow, dstRow int)
 
+//go:noescape
+func spread256(dst, src *float32, rows, srcRow, dstRow, pairs, step int)
+
+//go:noescape
+func spread512(dst, src *float32, rows, srcRow, dstRow, pairs, step int)
+
+func spread(dst, src *float32, rows, srcRow, dstRow, pairs, step int) {
+	if wide {
+		spread512(dst, src, rows, srcRow, dstRow, pairs, step)
+	} else {
+		spread256(dst, src, rows, srcRow, dstRow, pairs, step)
+	}
+}
+
 // pack lays out depth rows from row l and n columns from column j of op(B) by panels; missing columns of the last are zeros.
 func pack(panels []float32, tB bool, depth, n int, b []float32, ldb, l, j int) {
-	for at := 0; at < n; at += shape.columns {
+	at := 0
+	if full := n / shape.columns; full > 0 && !tB {
+		spread(&panels[0], &b[l*ldb+j], depth, ldb, shape.columns, full, depth*shape.columns)
+		at = full * shape.columns
+	}
+	for ; at < n; at += shape.columns {
 		cols := min(shape.columns, n-at)
 		panel := panels[at*depth:][:depth*width(cols)]
 		if tB {

@@ -4,6 +4,39 @@
 
 #include "textflag.h"
 
+// func spread256(dst, src *float32, rows, srcRow, dstRow, pairs, step int)
+TEXT ·spread256(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ rows+16(FP), CX
+	MOVQ srcRow+24(FP), R8
+	MOVQ dstRow+32(FP), R9
+	MOVQ pairs+40(FP), R10
+	MOVQ step+48(FP), R11
+	SHLQ $2, R8
+	SHLQ $2, R9
+	SHLQ $2, R11
+row:
+	MOVQ SI, AX
+	MOVQ DI, BX
+	MOVQ R10, DX
+pair:
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	PREFETCHT0 (AX)(R8*4)
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ $64, AX
+	ADDQ R11, BX
+	DECQ DX
+	JNZ pair
+	ADDQ R8, SI
+	ADDQ R9, DI
+	DECQ CX
+	JNZ row
+	VZEROUPPER
+	RET
+
 // func rows256(dst, src *float32, k, srcRow, vectors, last int)
 TEXT ·rows256(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), DI
@@ -105,6 +138,40 @@ loop:
 	ADDQ $32, R12
 	SUBQ $8, CX
 	JNZ loop
+	VZEROUPPER
+	RET
+
+// func spread512(dst, src *float32, rows, srcRow, dstRow, pairs, step int)
+TEXT ·spread512(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ rows+16(FP), CX
+	MOVQ srcRow+24(FP), R8
+	MOVQ dstRow+32(FP), R9
+	MOVQ pairs+40(FP), R10
+	MOVQ step+48(FP), R11
+	SHLQ $2, R8
+	SHLQ $2, R9
+	SHLQ $2, R11
+row:
+	MOVQ SI, AX
+	MOVQ DI, BX
+	MOVQ R10, DX
+pair:
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	PREFETCHT0 (AX)(R8*4)
+	PREFETCHT0 64(AX)(R8*4)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ $128, AX
+	ADDQ R11, BX
+	DECQ DX
+	JNZ pair
+	ADDQ R8, SI
+	ADDQ R9, DI
+	DECQ CX
+	JNZ row
 	VZEROUPPER
 	RET
 

@@ -1,7 +1,8 @@
 package kernel
 
 // Packed is the right-hand side of products, op(B) [k, n], laid out once for all of them: panels of Columns() columns, each k rows of as many numbers
-// one after another; a last panel with fewer columns is half as wide if that holds them, and filled up with zeros.
+// one after another; a last panel with fewer columns is half as wide if that holds them, and filled up with zeros;
+// up to four last columns lie one after the other.
 type Packed struct {
 	k, n   int
 	panels []float32 // nil without assembly
@@ -38,7 +39,7 @@ func PackedIn(memory []float32, n, k int) *Packed {
 // Fill lays out columns from to to−1 of op(B) as Pack does; from is a multiple of Columns(), and so is to unless it is n.
 func (p *Packed) Fill(tB bool, b []float32, ldb, from, to int) {
 	if p.k > 0 && from < to {
-		pack(p.panels[from*p.k:], tB, p.k, to-from, b, ldb, 0, from)
+		p.fill(tB, b, ldb, from, to)
 	}
 }
 

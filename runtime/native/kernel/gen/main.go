@@ -17,6 +17,7 @@ var files = map[string]func(){
 	"product_amd64.s": products,
 	"pack_amd64.s":    packs,
 	"probe_amd64.s":   probes,
+	"dots_amd64.s":    dots,
 	"vector_amd64.s":  vectors,
 	"fused_amd64.s":   fused,
 	"rows_amd64.s":    rows,

@@ -5,10 +5,28 @@ import "fmt"
 // packs are the copies into panels, as they stand and transposed.
 func packs() {
 	for _, t := range []tier{avx2, avx512} {
+		t.spread()
 		t.rowsOf()
 		t.turn()
 	}
 	slidingMasks()
+}
+
+// spread copies rows of so many pairs of vectors, row by row as they lie, to places step apart for the pairs and dstRow for the rows. It asks for rows to come.
+func (t tier) spread() {
+	p("// func spread%s(dst, src *float32, rows, srcRow, dstRow, pairs, step int)", t.name)
+	p("TEXT ·spread%s(SB), NOSPLIT, $0-56", t.name)
+	for i, a := range [][2]string{{"dst", "DI"}, {"src", "SI"}, {"rows", "CX"}, {"srcRow", "R8"}, {"dstRow", "R9"}, {"pairs", "R10"}, {"step", "R11"}} {
+		p("\tMOVQ %s+%d(FP), %s", a[0], 8*i, a[1])
+	}
+	b := 4 * t.lanes
+	p("\tSHLQ $2, R8\n\tSHLQ $2, R9\n\tSHLQ $2, R11\nrow:\n\tMOVQ SI, AX\n\tMOVQ DI, BX\n\tMOVQ R10, DX\npair:")
+	p("\tVMOVUPS (AX), %s0\n\tVMOVUPS %d(AX), %s1\n\tPREFETCHT0 (AX)(R8*4)", t.reg, b, t.reg)
+	if t.lanes == 16 {
+		p("\tPREFETCHT0 64(AX)(R8*4)")
+	}
+	p("\tVMOVUPS %s0, (BX)\n\tVMOVUPS %s1, %d(BX)\n\tADDQ $%d, AX\n\tADDQ R11, BX\n\tDECQ DX\n\tJNZ pair", t.reg, t.reg, b, 2*b)
+	p("\tADDQ R8, SI\n\tADDQ R9, DI\n\tDECQ CX\n\tJNZ row\n\tVZEROUPPER\n\tRET\n")
 }
 
 // rowsOf copies k rows of one or two vectors, strided, to where they lie one after another; beyond the columns of the last vector it puts zeros.

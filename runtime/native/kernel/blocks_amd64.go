@@ -1,0 +1,82 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import "sync"
+
+// scratch is the memory of a product: a block of B by panels, and a block of A.
+type scratch struct {
+	b [kc * 512]float32
+	// of a product that is written transposed
+	turned [thin * 512]float32
+	a      [(kc + pad) * (280 + pad)]float32
+}
+
+// pad keeps rows of a block of A apart, so that they do not fall on the same places of the first-level cache.
+const pad = 16
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// borrowed is a scratch once it is needed.
+type borrowed struct{ *scratch }
+
+func (b *borrowed) get() *scratch {
+	if b.scratch == nil {
+		b.scratch = scratches.Get().(*scratch)
+	}
+	return b.scratch
+}
+
+func (b *borrowed) giveBack() {
+	if b.scratch != nil {
+		scratches.Put(b.scratch)
+	}
+}
+
+// inPlace reports that op(B) = B is read with less time lost where it lies than by laying it out.
+func inPlace(m, k, ldb int) bool { return m <= 2*shape.rows || ldb <= 128 || k <= 64 }
+
+// copied reports that rows of A are better read from a copy by products with n columns: its numbers for a micro-kernel lie so far apart that they
+// fall on few places of the caches.
+func (a left) copied(n int) bool {
+	if a.row == 1 {
+		return a.col >= 512 && n >= 2*shape.columns
+	}
+	return a.row%1024 == 0 && n >= 4*shape.columns
+}
+
+// product is multiply, block by block of A and of the columns of B.
+func (mem *borrowed) product(m, depth int, a left, b *right, c []float32, ldc int, s start, from, to int) {
+	copied := a.copied(to - from)
+	parts := (m + shape.tall - 1) / shape.tall
+	for part, i := 0, 0; part < parts; part++ {
+		next := m * (part + 1) / parts
+		x := a.at(i, 0)
+		if copied {
+			x = mem.get().copy(x, next-i, depth)
+		}
+		for j := from; j < to; j += shape.wide {
+			multiply(next-i, depth, x, b, c[i*ldc:], ldc, s.at(i, 0), j, min(to, j+shape.wide))
+		}
+		i = next
+	}
+}
+
+// copy copies rows of A, depth deep.
+func (mem *scratch) copy(a left, rows, depth int) left {
+	if a.row == 1 {
+		stride := (rows+pad-1)/pad*pad + pad
+		pairs := rows / shape.columns
+		if pairs > 0 {
+			spread(&mem.a[0], &a.data[0], depth, a.col, stride, pairs, shape.columns)
+		}
+		for at, l := pairs*shape.columns, 0; l < depth && at < rows; l++ {
+			copy(mem.a[l*stride+at:l*stride+rows], a.data[l*a.col+at:])
+		}
+		return left{mem.a[:], 1, stride}
+	}
+	for i := range rows {
+		copy(mem.a[i*(kc+pad):][:depth], a.data[i*a.row:])
+	}
+	return left{mem.a[:], kc + pad, 1}
+}

@@ -1,0 +1,141 @@
+//go:build amd64 && !purego
+
+package kernel
+
+// blocks are the sizes of the packed product.
+type blocks struct {
+	lanes   int // numbers of a vector
+	columns int // of a panel of B: two vectors, or one for a last panel that needs no more
+	rows    int // of A in a micro-kernel
+	tall    int // rows of A that stay in the second-level cache while the panels of B go by
+	wide    int // columns of B laid out at a time
+}
+
+// kc is the depth of a block: so many rows of a panel of B stay in the first-level cache. Sums over k begin anew there.
+const kc = 256
+
+var narrowShape, wideShape = blocks{8, 16, 6, 96, 256}, blocks{16, 32, 14, 280, 512}
+
+// shape is that of the instructions in use.
+var shape blocks
+
+// Columns is the width of a panel, and the multiple on which products with a Packed may be cut along n.
+func Columns() int { return shape.columns }
+
+// tile is the work of a micro-kernel: rows of C are rows of from plus op(A)·op(B). The assembly reads the fields in this order.
+type tile struct {
+	k          int
+	a          *float32
+	aRow, aCol int // distances in A, in numbers, as all are
+	b          *float32
+	bRow       int
+	bPanel     int // from one pair of vectors of B to the next
+	c          *float32
+	cRow       int
+	from       *float32
+	fromRow    int
+	last       int // columns of the last vector, 1 to lanes
+}
+
+//go:noescape
+func product256(t *tile, kind int)
+
+//go:noescape
+func product512(t *tile, kind int)
+
+// run calls the micro-kernel of so many rows and vectors; for more than two vectors the rows are few, see several.
+func (t *tile) run(rows, vectors int) {
+	kind := rows - 1
+	switch vectors {
+	case 2:
+		kind += shape.rows
+	case 4:
+		kind += 2 * shape.rows
+	case 8:
+		kind += 2*shape.rows + 2
+	}
+	if wide {
+		product512(t, kind)
+	} else {
+		product256(t, kind)
+	}
+}
+
+// several is the number of vectors that a kernel of a few rows does at a time, so that enough sums hide the latency of an addition.
+func several(rows, panels int) int {
+	switch {
+	case rows == 1 && panels >= 4:
+		return 8
+	case rows <= 2 && panels >= 2:
+		return 4
+	}
+	return 2
+}
+
+// left is op(A) as a product reads it.
+type left struct {
+	data     []float32
+	row, col int // distances
+}
+
+func leftOf(tA bool, a []float32, lda int) left {
+	if tA {
+		return left{a, 1, lda}
+	}
+	return left{a, lda, 1}
+}
+
+func (a left) at(i, l int) left { return left{a.data[i*a.row+l*a.col:], a.row, a.col} }
+
+// right is some rows of op(B) by panels.
+type right struct {
+	data []float32
+	n    int // columns
+	deep int // numbers of a panel for each of its columns
+	skip int // rows of a panel to leave out
+	row  int // from a row to the next in place; 0: packed, a panel's width
+}
+
+// panel is the panel at column j, which has cols columns.
+func (b *right) panel(j int) (at *float32, row, cols int) {
+	cols = min(shape.columns, b.n-j)
+	if b.row > 0 {
+		return &b.data[j], b.row, cols
+	}
+	row = width(cols)
+	return &b.data[j*b.deep+b.skip*row], row, cols
+}
+
+// step is the distance from a panel to the next.
+func (b *right) step() int {
+	if b.row > 0 {
+		return shape.columns
+	}
+	return b.deep * shape.columns
+}
+
+// width is that of a panel which holds so many columns.
+func width(cols int) int {
+	if cols <= shape.lanes {
+		return shape.lanes
+	}
+	return shape.columns
+}
+
+// zeros are the columns that products begin from that are added to nothing.
+var zeros [8 * 16]float32
+
+func (s start) at(i, j int) start {
+	if s.data != nil {
+		s.data = s.data[i*s.row+j:]
+	}
+	return s
+}
+
+// first is where the sums of row i from column j on begin.
+func (s start) first(i, j int) *float32 {
+	if s.data == nil {
+		return &zeros[0]
+	}
+	return &s.data[i*s.row+j]
+}
