@@ -66,7 +66,15 @@ func Lookup(name string) (*Op, error) {
 	if op := ops[name]; op != nil {
 		return op, nil
 	}
+	if why := leftOut[name]; why != "" {
+		return nil, fmt.Errorf("graph: operator %s is not in the table: %s", name, why)
+	}
 	return nil, fmt.Errorf("graph: operator %s is not in the table", name)
+}
+
+// leftOut are operators that one might expect, with the reason why they are no rows.
+var leftOut = map[string]string{
+	"Swish": "most releases of onnxruntime have no kernel for it, and none fuses it; write Mul(x, Sigmoid(x)), which all do",
 }
 
 // Ops returns the names of all operators of the table, sorted.

@@ -203,8 +203,8 @@ func inferCast(c *Inference) error {
 	return nil
 }
 
-// Broadcast is the common shape of operands, aligned at the last dimension; a length of 1 stretches. TimeDim, the number of times given to a velocity
-// field, is 1 or the batch: it stretches to any other length.
+// Broadcast is the common shape of operands, aligned at the last dimension; a length of 1 stretches. TimeDim and GuidanceDim, the numbers of times and of
+// guidance weights given to a velocity field, are 1 or the batch: they stretch to any other length.
 func Broadcast(x, y Shape) (Shape, error) {
 	if x == nil || y == nil {
 		return nil, nil
@@ -242,8 +242,13 @@ func stretchesTo(x, y Shape) error {
 	return nil
 }
 
-// TimeDim is the name of the first dimension of a velocity field's input t: 1, or the batch.
-const TimeDim = "T"
+// The names of lengths that are 1, or the batch.
+const (
+	TimeDim     = "T" // first dimension of a velocity field's input t
+	GuidanceDim = "W" // length of the input guidance
+)
+
+func stretches(d Dim) bool { return d == Sym(TimeDim) || d == Sym(GuidanceDim) }
 
 func stretch(d, e Dim) (Dim, error) {
 	dn, dFixed := d.Fixed()
@@ -251,9 +256,9 @@ func stretch(d, e Dim) (Dim, error) {
 	switch {
 	case d == e:
 		return d, nil
-	case d.Is(1) || d == Sym(TimeDim) && !e.Is(1) && e.Known():
+	case d.Is(1) || stretches(d) && !e.Is(1) && e.Known():
 		return e, nil
-	case e.Is(1) || e == Sym(TimeDim) && !d.Is(1) && d.Known():
+	case e.Is(1) || stretches(e) && !d.Is(1) && d.Known():
 		return d, nil
 	case dFixed && eFixed && dn != en:
 		return Dim{}, fmt.Errorf("mismatch")
