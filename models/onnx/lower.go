@@ -3,6 +3,7 @@ package onnx
 import (
 	"fmt"
 
+	"fmtool/models/flow"
 	"fmtool/models/graph"
 	"fmtool/models/tensor"
 )
@@ -12,14 +13,62 @@ type Profile struct {
 	Name      string
 	IR, Opset int
 	Runtime   string // the oldest onnxruntime that loads it
+	Warning   string // what to know before choosing it
 }
 
 // The profiles, oldest first. Newer versions of the format gain nothing for the operators written here and lose consumers.
 var (
-	Wide   = Profile{"wide", 8, 17, "1.12"}
-	Seeded = Profile{"seeded", 8, 18, "1.14"}
-	Modern = Profile{"modern", 10, 21, "1.18"}
+	Wide   = Profile{Name: "wide", IR: 8, Opset: 17, Runtime: "1.12"}
+	Seeded = Profile{Name: "seeded", IR: 8, Opset: 18, Runtime: "1.14"}
+	Modern = Profile{Name: "modern", IR: 10, Opset: 21, Runtime: "1.18",
+		Warning: "releases of onnxruntime for CUDA up to 1.24 have no kernels there for Loop, Identity, Shape and others of opset 21, and run those on the CPU with copies in between"}
 )
+
+// Why says which releases of onnxruntime load the profile's files, and for what reason.
+func (p Profile) Why() string {
+	return fmt.Sprintf("onnxruntime ≥ %s, the first release that reads IR %d and opset %d", p.Runtime, p.IR, p.Opset)
+}
+
+// The newest versions of the format that a released onnxruntime loads: 1.32. Up to 1.30 it was opset 26.
+const (
+	releasedIR    = 14
+	releasedOpset = 28
+)
+
+// check refuses versions that no runtime takes.
+func (p Profile) check() error {
+	if p.Opset > releasedOpset || p.IR > releasedIR {
+		return fmt.Errorf("profile %s asks for IR %d and opset %d: no released onnxruntime loads more than IR %d and opset %d, and nothing here needs it; use profile %s",
+			p.Name, p.IR, p.Opset, releasedIR, releasedOpset, Wide.Name)
+	}
+	if p.Opset < Wide.Opset || p.IR < Wide.IR {
+		return fmt.Errorf("profile %s asks for IR %d and opset %d: files are written from IR %d and opset %d on; use profile %s", p.Name, p.IR, p.Opset, Wide.IR, Wide.Opset, Wide.Name)
+	}
+	return nil
+}
+
+// refusedProfiles are names that users ask for, with the reason why there is no such profile.
+var refusedProfiles = map[string]string{
+	"bf16":     "onnxruntime has no CPU kernel that computes in bfloat16, for any operator of these graphs; files are float32",
+	"bfloat16": "onnxruntime has no CPU kernel that computes in bfloat16, for any operator of these graphs; files are float32",
+	"fp16":     "on a CPU onnxruntime converts float16 to float32 around every operator, which is no faster and loses accuracy; files are float32",
+	"latest":   "the newest opset loads in no released onnxruntime, and nothing here needs it; use wide",
+}
+
+// ParseProfile returns the profile of a name. The error for another one proposes the nearest, or says why it does not exist.
+func ParseProfile(name string) (Profile, error) {
+	var names []string
+	for _, p := range Profiles() {
+		if p.Name == name {
+			return p, nil
+		}
+		names = append(names, p.Name)
+	}
+	if why := refusedProfiles[name]; why != "" {
+		return Profile{}, fmt.Errorf("onnx: no profile %s: %s", name, why)
+	}
+	return Profile{}, fmt.Errorf("onnx: %w", flow.Unknown("profile", name, names))
+}
 
 // Profiles lists them.
 func Profiles() []Profile { return []Profile{Wide, Seeded, Modern} }

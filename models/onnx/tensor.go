@@ -100,12 +100,17 @@ func (t *Tensor) typed(d tensor.DType) (n int, convert func(shape []int) tensor.
 
 // elementTypes names the types of onnx.proto that no program has.
 var elementTypes = map[int32]string{
-	8: "string", 14: "complex64", 15: "complex128", 16: "bfloat16", 17: "float8e4m3fn", 18: "float8e4m3fnuz", 19: "float8e5m2", 20: "float8e5m2fnuz",
+	8: "string", 14: "complex64", 15: "complex128", 17: "float8e4m3fn", 18: "float8e4m3fnuz", 19: "float8e5m2", 20: "float8e5m2fnuz",
 	21: "uint4", 22: "int4", 23: "float4e2m1", 24: "float8e8m0", 25: "uint2", 26: "int2", 27: "float6e2m3", 28: "float6e3m2",
 }
 
+const bfloat16 = 16
+
 // dtypeOf is the element type with ONNX's number code.
 func dtypeOf(code int32) (tensor.DType, error) {
+	if code == bfloat16 {
+		return tensor.Invalid, notRead("elements of type bfloat16 are not read: onnxruntime has no CPU kernels for them; save the model in float32")
+	}
 	if name, ok := elementTypes[code]; ok {
 		return tensor.Invalid, notRead("elements of type %s are not read", name)
 	}

@@ -22,6 +22,9 @@ const (
 // where that name is an output's. Each value has its type and shape written beside it: named dimensions by name, unknown ones left open. (An output of
 // unknown rank has no shape to write; engines take that, ONNX's checker does not.) The same program and metadata give the same bytes. What the profile cannot say is an error that names the operator and a profile that can.
 func FromGraph(g *graph.Graph, p Profile, meta map[string]string) (*Model, error) {
+	if err := p.check(); err != nil {
+		return nil, fmt.Errorf("onnx: %w", err)
+	}
 	if err := g.Verify(); err != nil {
 		return nil, fmt.Errorf("onnx: %w", err)
 	}
@@ -147,6 +150,9 @@ func (w *writer) attribute(name string, v any) (*Attribute, error) {
 	return a, nil
 }
 
+// functionTypes is the IR version since which functions declare types. In older files those of the inputs, which readers pass over, let Model.Graph keep the function.
+const functionTypes = 10
+
 // writeFunction writes a function's body; its constants become nodes, as a function has no initialisers.
 func writeFunction(f *graph.Function, p Profile) (*Function, error) {
 	w := newWriter(p)
@@ -171,7 +177,9 @@ func writeFunction(f *graph.Function, p Profile) (*Function, error) {
 	for _, v := range body.Output {
 		out.Output = append(out.Output, v.Name)
 	}
-	out.ValueInfo = append(body.Input, body.ValueInfo...)
+	if out.ValueInfo = body.Input; p.IR >= functionTypes {
+		out.ValueInfo = append(out.ValueInfo, body.ValueInfo...)
+	}
 	domains := map[string]bool{}
 	for n := range f.Body.Walk() {
 		if n.Domain != "" && !domains[n.Domain] {

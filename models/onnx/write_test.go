@@ -180,3 +180,52 @@ func TestVersionsCoverTheTable(t *testing.T) {
 		}
 	}
 }
+
+// What is refused is refused with a reason: versions that no runtime takes or no consumer needs, bfloat16, Swish.
+func TestProfileRefusals(t *testing.T) {
+	b := graph.NewBuilder("g")
+	b.Output("y", b.Neg(b.Input("x", tensor.Float32, graph.Fix(2))))
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, want string
+		try        func() error
+	}{
+		{"opset of the future", "no released onnxruntime loads more than IR 14 and opset 28", func() error {
+			_, err := onnx.FromGraph(g, onnx.Profile{Name: "bold", IR: 10, Opset: 29}, nil)
+			return err
+		}},
+		{"IR of the future", "no released onnxruntime", func() error {
+			_, err := onnx.FromGraph(g, onnx.Profile{Name: "bold", IR: 15, Opset: 21}, nil)
+			return err
+		}},
+		{"opset of the past", "written from IR 8 and opset 17 on", func() error {
+			_, err := onnx.FromGraph(g, onnx.Profile{Name: "old", IR: 8, Opset: 11}, nil)
+			return err
+		}},
+		{"bf16", "no CPU kernel that computes in bfloat16", func() error { _, err := onnx.ParseProfile("bf16"); return err }},
+		{"latest", "loads in no released onnxruntime", func() error { _, err := onnx.ParseProfile("latest"); return err }},
+		{"typing mistake", "modern", func() error { _, err := onnx.ParseProfile("moder"); return err }},
+		{"Swish", "write Mul(x, Sigmoid(x))", func() error {
+			b := graph.NewBuilder("g")
+			b.Output("y", b.Op("Swish", nil, b.Input("x", tensor.Float32)))
+			_, err := b.Graph()
+			return err
+		}},
+		{"bfloat16 weights", "save the model in float32", func() error {
+			_, err := (&onnx.Tensor{Name: "w", DataType: 16, RawData: []byte{0, 0}}).Value()
+			return err
+		}},
+	} {
+		if err := c.try(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+	}
+	for _, p := range onnx.Profiles() {
+		if got, err := onnx.ParseProfile(p.Name); err != nil || got != p || !strings.Contains(p.Why(), p.Runtime) {
+			t.Errorf("profile %s: %+v, %v, %q", p.Name, got, err, p.Why())
+		}
+	}
+}
