@@ -1,12 +1,18 @@
-// Package export writes models as ONNX files whose bytes have been checked: Velocity makes velocity.onnx, runs it on every engine it is handed, compares
-// with a float64 forward pass, and returns the bytes only if all agree.
+// Package export writes models as ONNX files whose bytes have been checked: File makes a graph, runs it on every engine it is handed, compares
+// with float64, and returns the bytes only if all agree.
 //
 //	checks := export.Checks{Reference: native.Engine{}, Engines: []export.Engine{{Name: "onnxruntime", Engine: e}}}
 //	file, report, err := export.Velocity(ctx, model, export.Options{Checks: checks})
 //
-// velocity.onnx takes x [batch, D...] and t [T, 1] (T = 1 or batch), and y if the model is conditional, all in model space, and gives velocity [batch, D...].
-// It holds operators alone, no functions and no control flow. Its metadata (keys io.fmtool.*) say all that a consumer must know, and its doc string says it
-// in words. The same model gives the same bytes.
+// The graphs are
 //
-// Verify runs the same comparison on a file that exists. Writing the bytes to disk is the caller's: train/checkpoint has the crash-safe way.
+//	velocity.onnx   x, t → velocity          the field, in model space, flat: operators alone, no functions and no control flow
+//	sampler.onnx    x0, steps → samples      a solver's steps in a Loop, or unrolled, the normaliser inside: noise to data units
+//
+// each with the condition y, and with classifier-free guidance inside where Options ask for it. Weights stand in a file once; where a graph evaluates the
+// velocity more than once it is a function that is called with them. Metadata (keys io.fmtool.*) say all that a consumer must know, and the doc string
+// says it in words. The same model gives the same bytes.
+//
+// Verify runs the same comparison on a file that exists. Its reference for samplers is runtime/solver on the field, so that it knows nothing of how the graph
+// was built. Writing the bytes to disk is the caller's: train/checkpoint has the crash-safe way.
 package export

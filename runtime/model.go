@@ -64,6 +64,12 @@ func Describe(file []byte) (flow.Spec, map[string]string, error) {
 	if err != nil {
 		return flow.Spec{}, nil, fmt.Errorf("runtime: %w; the file takes %s and gives %s", err, signature(m.Main, true), signature(m.Main, false))
 	}
+	if kind, err := flow.KindOf(m.Metadata()); err != nil || kind != flow.VelocityKind {
+		return flow.Spec{}, nil, fmt.Errorf("runtime: a %s, not a velocity field: the file takes %s and gives %s; run it whole, or export the velocity", kind, signature(m.Main, true), signature(m.Main, false))
+	}
+	if m.Metadata()[flow.Prefix+"guidance"] != "" {
+		return flow.Spec{}, nil, fmt.Errorf("runtime: a velocity field with guidance inside: the file takes %s; samplers guide by themselves, export the velocity without", signature(m.Main, true))
+	}
 	want := inputsOf(spec)
 	if !slices.Equal(names(m.Main, true), want) || !slices.Equal(names(m.Main, false), []string{"velocity"}) {
 		return flow.Spec{}, nil, fmt.Errorf("runtime: not a velocity field: the file takes %s and gives %s, its metadata promises inputs %s and output velocity",

@@ -74,7 +74,7 @@ const (
 // Metadata is the spec as the metadata of an ONNX file; ParseSpec reads it back. Numbers are decimal text that gives the same float32.
 func (s Spec) Metadata() map[string]string {
 	m := map[string]string{
-		"format": "1", "kind": "velocity", "time": timeText, "noise": noiseText,
+		"format": "1", "kind": string(VelocityKind), "time": timeText, "noise": noiseText,
 		"dims":             join(s.Dims, strconv.Itoa),
 		"schedule":         s.Schedule.Name(),
 		"prediction":       s.Prediction.String(),
@@ -146,9 +146,8 @@ func list(names []string) string {
 
 // ParseSpec reads the metadata that Metadata wrote. Keys it does not know are ignored; a missing or malformed one is an error that names it.
 func ParseSpec(meta map[string]string) (Spec, error) {
-	if meta[Prefix+"kind"] != "velocity" || meta[Prefix+"format"] != "1" {
-		return Spec{}, fmt.Errorf("flow: not a velocity field: metadata %skind is %q and %sformat %q, want \"velocity\" and \"1\"",
-			Prefix, meta[Prefix+"kind"], Prefix, meta[Prefix+"format"])
+	if _, err := KindOf(meta); err != nil {
+		return Spec{}, err
 	}
 	p := parser{meta: meta}
 	s := Spec{

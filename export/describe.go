@@ -1,0 +1,89 @@
+package export
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fmtool/models/flow"
+	"fmtool/models/graph"
+	"fmtool/models/onnx"
+	"fmtool/runtime"
+	"fmtool/runtime/solver"
+)
+
+// described is a file that this package wrote and what it says of itself.
+type described struct {
+	file   []byte
+	model  *onnx.Model
+	kind   flow.Kind
+	spec   flow.Spec
+	guided bool
+	method solver.Tableau // of a graph that samples
+	steps  int            // their fixed number; 0: an input
+}
+
+// describe reads a file's metadata and compares them with its inputs and outputs.
+func describe(file []byte) (*described, error) {
+	m, err := onnx.Unmarshal(file)
+	if err != nil {
+		return nil, err
+	}
+	meta := m.Metadata()
+	d := &described{file: file, model: m, guided: meta[keyGuidance] != ""}
+	if d.kind, err = flow.KindOf(meta); err != nil || d.kind == flow.VelocityKind && !d.guided {
+		_, _, err = runtime.Describe(file)
+	}
+	if err == nil {
+		d.spec, err = flow.ParseSpec(meta)
+	}
+	if err == nil && d.kind != flow.VelocityKind {
+		d.method, err = solver.Parse(meta[keySolver])
+	}
+	if text, ok := meta[keySteps]; ok && err == nil {
+		d.steps, err = strconv.Atoi(text)
+	}
+	if err == nil {
+		err = d.signature()
+	}
+	if err == nil {
+		err = m.Check()
+	}
+	return d, err
+}
+
+// signature compares the graph's inputs and outputs with what the metadata promise.
+func (d *described) signature() error {
+	in, out := d.promised()
+	haveIn, haveOut := runtime.Signature(d.model.Main, true), runtime.Signature(d.model.Main, false)
+	if !slices.Equal(in, haveIn) || !slices.Equal(out, haveOut) {
+		return fmt.Errorf("export: not a %s: the file takes %s and gives %s, its metadata promise %s and %s", d.kind,
+			strings.Join(haveIn, ", "), strings.Join(haveOut, ", "), strings.Join(in, ", "), strings.Join(out, ", "))
+	}
+	return nil
+}
+
+// promised are the inputs and outputs of the kind, as Signature lists them.
+func (d *described) promised() (in, out []string) {
+	sample := "float32" + sampleShape(d.spec, graph.Sym("batch")).String()
+	switch d.kind {
+	case flow.VelocityKind:
+		in, out = []string{"x " + sample, "t float32[T 1]"}, []string{"velocity " + sample}
+	case flow.SamplerKind:
+		in, out = []string{"x0 " + sample}, []string{"samples " + sample}
+	}
+	if d.kind != flow.VelocityKind && d.steps == 0 {
+		in = append(in, "steps int64[]")
+	}
+	switch c := d.spec.Condition; c.Kind {
+	case flow.Labels:
+		in = append(in, "y int64[batch]")
+	case flow.Vector:
+		in = append(in, fmt.Sprintf("y float32[batch %d]", c.Width), "y_drop float32[batch 1]")
+	}
+	if d.guided {
+		in = append(in, "guidance float32[W]")
+	}
+	return in, out
+}

@@ -1,0 +1,184 @@
+package export
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+
+	"fmtool/models"
+	"fmtool/models/flow"
+	"fmtool/models/graph"
+	"fmtool/models/onnx"
+	"fmtool/runtime/solver"
+)
+
+// recipe is how one kind of graph is made.
+type recipe struct {
+	kind    flow.Kind
+	profile onnx.Profile // the widest that can say it
+	solves  bool         // has a solver
+	build   func(*models.Model, Options) (*graph.Graph, error)
+	usage   func(flow.Spec, Options) string // the doc string
+}
+
+// recipes are the graphs that leave.
+var recipes = []recipe{
+	{flow.VelocityKind, onnx.Wide, false, velocityGraph, velocityUsage},
+	{flow.SamplerKind, onnx.Wide, true, samplerGraph, samplerUsage},
+}
+
+// Graphs are the names of the graphs that leave.
+func Graphs() []string {
+	var names []string
+	for _, r := range recipes {
+		names = append(names, string(r.kind))
+	}
+	return names
+}
+
+// File returns the bytes of a file with one of the model's Graphs; see Velocity, Sampler and Sample.
+func File(ctx context.Context, name string, m *models.Model, o Options) ([]byte, Report, error) {
+	for _, r := range recipes {
+		if string(r.kind) == name {
+			return r.checked(ctx, m, o)
+		}
+	}
+	return nil, Report{}, fmt.Errorf("export: %w", flow.Unknown("graph", name, Graphs()))
+}
+
+// ProfileOf is the version of the format that File writes a graph in.
+func ProfileOf(name string, o Options) onnx.Profile {
+	for _, r := range recipes {
+		if string(r.kind) == name && o.Profile == (onnx.Profile{}) {
+			return r.profile
+		}
+	}
+	return o.Profile
+}
+
+// checked is the file after its check.
+func (r recipe) checked(ctx context.Context, m *models.Model, o Options) ([]byte, Report, error) {
+	if len(o.Engines) == 0 {
+		return nil, Report{}, fmt.Errorf("export: no engine to check the file on")
+	}
+	file, err := r.file(m, &o)
+	if err != nil {
+		return nil, Report{}, err
+	}
+	d, err := describe(file)
+	if err != nil {
+		return nil, Report{}, err
+	}
+	field, err := models.VelocityGraph(m)
+	if err != nil {
+		return nil, Report{}, err
+	}
+	report, err := d.verify(ctx, o.Checks, field)
+	if err != nil {
+		return nil, report, err
+	}
+	if err := report.Err(); err != nil {
+		return nil, report, fmt.Errorf("%w; nothing is exported", err)
+	}
+	return file, report, nil
+}
+
+// file is the file before its check.
+func (r recipe) file(m *models.Model, o *Options) ([]byte, error) {
+	if err := r.complete(o); err != nil {
+		return nil, err
+	}
+	g, err := r.build(m, *o)
+	if err != nil {
+		return nil, err
+	}
+	meta, err := r.metadata(m, g, *o)
+	if err != nil {
+		return nil, err
+	}
+	file, err := onnx.FromGraph(g, o.Profile, meta)
+	if err != nil {
+		return nil, err
+	}
+	file.DocString = r.usage(m.Spec, *o)
+	if err := file.Check(); err != nil {
+		return nil, fmt.Errorf("export: the file would not be valid: %w", err)
+	}
+	return file.Marshal(), nil
+}
+
+// complete fills in the options that are left open and refuses those that say nothing to the graph.
+func (r recipe) complete(o *Options) error {
+	switch {
+	case !r.solves && (o.Solver.B != nil || o.Unroll != 0):
+		return fmt.Errorf("export: a %s takes no steps and has no solver; leave both out, or export a %s", r.kind, flow.SamplerKind)
+	case o.Unroll < 0 || o.Unroll > maxUnrolled:
+		return fmt.Errorf("export: %d unrolled steps, want 1 to %d, or 0 for a Loop that takes any number", o.Unroll, maxUnrolled)
+	}
+	if r.solves && o.Solver.B == nil {
+		o.Solver = solver.Euler
+	}
+	if o.Profile == (onnx.Profile{}) {
+		o.Profile = r.profile
+	}
+	return nil
+}
+
+// metadata is what the file says about itself: the model's spec, the graph's settings, the training facts, the architecture and the check.
+func (r recipe) metadata(m *models.Model, g *graph.Graph, o Options) (map[string]string, error) {
+	meta := m.Spec.Metadata()
+	maps.Copy(meta, r.settings(o))
+	arch, err := json.Marshal(struct {
+		Kind     string              `json:"kind"`
+		Settings models.Architecture `json:"settings"`
+	}{m.Arch.Kind(), m.Arch})
+	if err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
+	numbers := 0
+	for _, p := range g.Params {
+		numbers += p.Data.Len()
+	}
+	bound, against := o.bound(m.Spec), "forward pass"
+	if r.solves {
+		bound, against = solvedTolerance, "solver"
+	}
+	names := make([]string, len(o.Engines))
+	for i, e := range o.Engines {
+		names[i] = e.Name
+	}
+	maps.Copy(meta, map[string]string{
+		keyArchitecture: string(arch),
+		keyParameters:   strconv.Itoa(numbers),
+		keyRuntime:      o.Profile.Runtime,
+		keyParity:       fmt.Sprintf("%s: max|difference|/max(1, max|value|) <= %g against a float64 %s", strings.Join(names, ", "), bound, against),
+	})
+	for key, fact := range o.Facts {
+		if !strings.HasPrefix(key, flow.Prefix) {
+			return nil, fmt.Errorf("export: training fact %q: its key must begin with %s", key, flow.Prefix)
+		}
+		if have, ok := meta[key]; ok && have != fact {
+			return nil, fmt.Errorf("export: training fact %s = %q contradicts the model's %q", key, fact, have)
+		}
+		meta[key] = fact
+	}
+	return meta, nil
+}
+
+// settings is what the graph adds to the spec.
+func (r recipe) settings(o Options) map[string]string {
+	meta := map[string]string{flow.Prefix + "kind": string(r.kind)}
+	if o.Guidance {
+		meta[keyGuidance] = "input"
+	}
+	if r.solves {
+		meta[keySolver] = o.Solver.Name
+	}
+	if o.Unroll > 0 {
+		meta[keySteps] = strconv.Itoa(o.Unroll)
+	}
+	return meta
+}

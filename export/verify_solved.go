@@ -1,0 +1,193 @@
+package export
+
+import (
+	"context"
+	"fmt"
+
+	"fmtool/models/flow"
+	"fmtool/models/graph"
+	"fmtool/models/onnx"
+	"fmtool/models/tensor"
+	"fmtool/runtime/engine"
+)
+
+// tries are the numbers of rows and steps that a graph which samples is tried with.
+var tries = []struct{ rows, steps int }{{1, 1}, {7, 3}, {16, 50}}
+
+// solvedTrials are those of a graph that samples. Their reference is Go's solver on its field in float64.
+func (d *described) solvedTrials(ctx context.Context, c Checks, field *graph.Graph) ([]trial, error) {
+	if field == nil {
+		var err error
+		if field, err = d.field(); err != nil {
+			return nil, err
+		}
+	}
+	ref, err := d.openReference(c, field)
+	if err != nil {
+		return nil, err
+	}
+	defer ref.Close() //nolint:errcheck // it only frees
+	var trials []trial
+	for salt, try := range tries {
+		if d.steps > 0 {
+			try.steps = d.steps
+		}
+		t, err := d.solvedTrial(ctx, program{ref, tensor.Float64}, field == nil, try.rows, try.steps, uint64(salt))
+		if err != nil {
+			return nil, err
+		}
+		trials = append(trials, t)
+	}
+	return trials, nil
+}
+
+// openReference opens the field in float64, or the whole file without one.
+func (d *described) openReference(c Checks, field *graph.Graph) (engine.Program, error) {
+	file := d.file
+	if field != nil {
+		m, err := onnx.FromGraph(field, onnx.Modern, nil)
+		if err != nil {
+			return nil, err
+		}
+		file = m.Marshal()
+	}
+	return c.Reference.Open(file, engine.Options{Float64: true})
+}
+
+// solvedTrial tries rows and steps; whole says that the reference is the file, not its field.
+func (d *described) solvedTrial(ctx context.Context, ref program, whole bool, rows, steps int, salt uint64) (trial, error) {
+	field, w := d.inputs(rows, 1, salt), d.weights(rows, salt)
+	in := append([]tensor.Tensor{field[0]}, d.stepsInput(steps)...)
+	in = append(append(in, field[2:]...), w...)
+	shape := field[0].Shape()
+	t := trial{graph: string(d.kind), batch: rows, tolerance: solvedTolerance, units: &d.spec.Normaliser}
+	t.run = func(ctx context.Context, p program) (tensor.Tensor, error) { return p.evaluate(ctx, in, shape) }
+	if whole {
+		want, err := t.run(ctx, ref)
+		t.want = want.Convert(tensor.Float64).Float64()
+		return t, err
+	}
+	if d.spec.Source == flow.DataSource {
+		field[0] = field[0].Clone() // in keeps the rows in data units
+		d.spec.Normaliser.Encode(field[0].Float32(), field[0].Float32())
+	}
+	x, err := d.exact(ref, w).solve(ctx, d.method, steps, d.spec.TimeMax, field)
+	if err != nil {
+		return t, err
+	}
+	t.want = d.decode(x.Float64())
+	return t, nil
+}
+
+// stepsInput is the input steps, where there is one.
+func (d *described) stepsInput(n int) []tensor.Tensor {
+	if d.steps > 0 {
+		return nil
+	}
+	return []tensor.Tensor{tensor.Scalar(int64(n))}
+}
+
+// decode takes rows to data units in float64.
+func (d *described) decode(x []float64) []float64 {
+	n, dim := d.spec.Normaliser, d.spec.Dim()
+	for i := range x {
+		mean, scale := float64(n.Mean[i%len(n.Mean)]), float64(n.Scale[i%len(n.Scale)])
+		if j := i % dim; len(n.Mean) > 1 && j < len(n.Constant) && n.Constant[j] {
+			scale = 0
+		}
+		x[i] = x[i]*scale + mean
+	}
+	return x
+}
+
+// exact is the field under guidance of weights w, as two evaluations: u = u_∅ + w (u_y − u_∅). Without weights it is the field.
+func (d *described) exact(field program, w []tensor.Tensor) program {
+	if w == nil {
+		return field
+	}
+	return program{guided{field.Program, d, w[0].Float32()}, field.float}
+}
+
+type guided struct {
+	engine.Program
+	d *described
+	w []float32
+}
+
+// Run evaluates the field with and without its condition.
+func (g guided) Run(ctx context.Context, in, out []tensor.Tensor) error {
+	none := append([]tensor.Tensor{}, in...)
+	rows := in[0].Dim(0)
+	switch c := g.d.spec.Condition; c.Kind {
+	case flow.Labels:
+		none[2] = tensor.Full(int64(c.Classes), rows)
+	case flow.Vector:
+		none[3] = tensor.Full(float64(1), rows, 1)
+	}
+	free := tensor.New(tensor.Float64, out[0].Shape()...)
+	if err := g.Program.Run(ctx, none, []tensor.Tensor{free}); err != nil {
+		return err
+	}
+	if err := g.Program.Run(ctx, in, out); err != nil {
+		return err
+	}
+	u := out[0].Float64()
+	for i, f := range free.Float64() {
+		u[i] = f + float64(g.w[i/g.d.spec.Dim()%len(g.w)])*(u[i]-f)
+	}
+	return nil
+}
+
+// field is the velocity in the file, with the weights of the call; nil if the file does not have it as a function.
+func (d *described) field() (*graph.Graph, error) {
+	g, err := d.model.Graph()
+	if err != nil {
+		return nil, err
+	}
+	f := g.Function(functionDomain, functionName)
+	if f == nil {
+		return nil, nil
+	}
+	call, outer := findCall(g, f, map[*graph.Value]*graph.Value{})
+	if call == nil {
+		return nil, fmt.Errorf("export: nothing calls the function %s", functionName)
+	}
+	first := len(call.In)
+	for first > 0 && param(call.In[first-1], outer) != nil {
+		first--
+	}
+	var weights []*graph.Value
+	for _, v := range call.In[first:] {
+		weights = append(weights, param(v, outer))
+	}
+	return f.AsProgram(weights)
+}
+
+// param is the parameter that v is, or captures; nil if it is none.
+func param(v *graph.Value, outer map[*graph.Value]*graph.Value) *graph.Value {
+	for v != nil && v.Kind == graph.Captured {
+		v = outer[v]
+	}
+	if v == nil || v.Kind != graph.Param {
+		return nil
+	}
+	return v
+}
+
+// findCall is a node that calls f, in g or in its subgraphs; outer is what their captures stand for.
+func findCall(g *graph.Graph, f *graph.Function, outer map[*graph.Value]*graph.Value) (*graph.Node, map[*graph.Value]*graph.Value) {
+	for _, c := range g.Captures {
+		outer[c.Inner] = c.Outer
+	}
+	for _, n := range g.Nodes {
+		if n.Domain == f.Domain && n.Op == f.Name {
+			return n, outer
+		}
+		for _, sub := range n.Subgraphs() {
+			if call, outer := findCall(sub, f, outer); call != nil {
+				return call, outer
+			}
+		}
+	}
+	return nil, nil
+}
