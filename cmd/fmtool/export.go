@@ -6,27 +6,31 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"fmtool/export"
 	"fmtool/models/flow"
 	"fmtool/models/onnx"
+	"fmtool/runtime/solver"
 	"fmtool/train"
 	"fmtool/train/checkpoint"
 )
 
 func exportCommand() *cobra.Command {
 	var engines engineFlags
-	var run, parity, profile string
+	var run, parity, graph string
 	var raw, force bool
+	var settings exportSettings
 	cmd := &cobra.Command{
 		Use:   "export FILE.onnx",
-		Short: "Write a trained velocity field as ONNX, after a parity check",
-		Long: `Write the velocity field of a run as one ONNX file that holds all a consumer needs. The very bytes are first run on the
-native engine and on onnxruntime and compared with a float64 forward pass; if they disagree, nothing is written.`,
+		Short: "Write a trained model as ONNX, after a parity check",
+		Long: `Write the model of a run as one ONNX file that holds all a consumer needs: its velocity field, or the whole way from noise (--graph sampler) to
+samples. The very bytes are first run on the native engine and on onnxruntime and compared with float64; if they disagree, nothing is written.`,
 		Example: `  fmtool export model.onnx
-  fmtool export digits.onnx --run runs/digits`,
+  fmtool export digits.onnx --run runs/digits --graph sampler --solver heun --guidance
+  fmtool export digits8.onnx --run runs/digits --graph sampler --unroll 8`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := absent(args[0], force); err != nil {
@@ -40,28 +44,31 @@ native engine and on onnxruntime and compared with a float64 forward pass; if th
 				}
 				dir = newest
 			}
-			p, err := parseProfile(profile)
+			o, err := settings.options(cmd)
 			if err != nil {
 				return err
 			}
-			checks, err := engines.checks(parity)
-			if err != nil {
+			if o.Checks, err = engines.checks(parity); err != nil {
 				return err
 			}
 			m, facts, err := train.LoadRun(dir, raw)
 			if err != nil {
 				return err
 			}
-			file, report, err := export.Velocity(cmd.Context(), m, export.Options{Checks: checks, Profile: p, Facts: facts})
+			o.Facts = facts
+			file, report, err := export.File(cmd.Context(), graph, m, o)
 			if err != nil {
 				return err
 			}
 			if err := checkpoint.WriteFile(checkpoint.Disk, args[0], file); err != nil {
 				return err
 			}
-			w := report.Worst()
-			fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d bytes from %s, profile %s (onnxruntime ≥ %s); worst difference from float64 %.2g of %.2g allowed (%s on %s)\n",
-				args[0], len(file), dir, p.Name, p.Runtime, w.Worst, w.Tolerance, w.Graph, w.Engine)
+			w, p := report.Worst(), export.ProfileOf(graph, o)
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s, %d bytes from %s; worst difference from float64 %.2g of %.2g allowed (%s on %s)\nprofile %s: %s\n",
+				args[0], graph, len(file), dir, w.Worst, w.Tolerance, w.Graph, w.Engine, p.Name, p.Why())
+			if p.Warning != "" {
+				fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", p.Warning)
+			}
 			return nil
 		},
 	}
@@ -70,20 +77,52 @@ native engine and on onnxruntime and compared with a float64 forward pass; if th
 	s.StringVar(&run, "run", "", "folder of the run (default: the newest complete one under runs/)")
 	s.BoolVar(&raw, "raw", false, "the weights of the last step instead of their average")
 	s.StringVar(&parity, "parity", "ort", "engines to check on: ort (and native) or native alone")
-	s.StringVar(&profile, "profile", onnx.Wide.Name, "version of the format: wide, seeded or modern")
+	s.StringVar(&graph, "graph", string(flow.VelocityKind), "what to write: "+strings.Join(export.Graphs(), ", "))
+	settings.add(cmd)
 	s.BoolVar(&force, "force", false, "replace an existing file")
 	return cmd
 }
 
-func parseProfile(name string) (onnx.Profile, error) {
-	var names []string
-	for _, p := range onnx.Profiles() {
-		if p.Name == name {
-			return p, nil
+// exportSettings are the flags that shape the graph.
+type exportSettings struct {
+	profile, solver string
+	unroll          int
+	guidance        bool
+}
+
+func (f *exportSettings) add(cmd *cobra.Command) {
+	s := cmd.Flags()
+	s.StringVar(&f.profile, "profile", "", "version of the format: wide, seeded or modern (default: the widest that can say the graph)")
+	s.StringVar(&f.solver, "solver", "", "method of a graph that samples: "+strings.Join(methods(), ", ")+" (default euler)")
+	s.IntVar(&f.unroll, "unroll", 0, "fixed number of steps of a graph that samples, without a loop")
+	s.BoolVar(&f.guidance, "guidance", false, "classifier-free guidance inside, with its weight as an input")
+}
+
+func (f *exportSettings) options(cmd *cobra.Command) (o export.Options, err error) {
+	if f.profile != "" {
+		if o.Profile, err = onnx.ParseProfile(f.profile); err != nil {
+			return o, err
 		}
-		names = append(names, p.Name)
 	}
-	return onnx.Profile{}, flow.Unknown("profile", name, names)
+	if f.solver != "" {
+		if o.Solver, err = solver.Parse(f.solver); err != nil {
+			return o, err
+		}
+	}
+	if cmd.Flags().Changed("unroll") && f.unroll < 1 {
+		return o, fmt.Errorf("--unroll %d: want at least 1 step, or leave it out for a loop that takes any number", f.unroll)
+	}
+	o.Unroll, o.Guidance = f.unroll, f.guidance
+	return o, nil
+}
+
+// methods are the names of the solvers.
+func methods() []string {
+	var names []string
+	for _, m := range solver.Methods {
+		names = append(names, m.Name)
+	}
+	return names
 }
 
 // absent refuses to write over a file that exists, and into a folder that does not, before anything is computed.
