@@ -53,6 +53,7 @@ go-test: $(VENV)/ready ort ort-old ort-new
 
 purego-test:
 	go test -tags purego ./runtime/native/... ./models/noise
+	go test -tags purego -run 'LossTrajectory|DoesNotDependOnThreads' ./train
 
 no-cgo:
 	CGO_ENABLED=0 go build ./...

@@ -217,21 +217,3 @@ func TestHeldOutIsEven(t *testing.T) {
 		t.Errorf("%d different times; labels %v", len(times), b.labels[:10])
 	}
 }
-
-// A step on known shapes allocates nothing.
-func TestStepAllocatesNothing(t *testing.T) {
-	c := small("linear")
-	c.Steps = 1 << 20
-	tr, err := newTrainer(c, labelled(120), t.TempDir(), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tr.close()
-	if n := testing.AllocsPerRun(20, func() {
-		if err := tr.take(); err != nil {
-			t.Fatal(err)
-		}
-	}); n != 0 {
-		t.Errorf("%g allocations a step", n)
-	}
-}
