@@ -311,16 +311,24 @@ func (m *Model) dropped(width int, y tensor.Tensor) {
 // maxSlope bounds the coefficients of a conversion: larger ones come of a division by 0, but for rounding.
 const maxSlope = 1e9
 
-// convert turns the predicted quantity into the velocity in place: u = a x + b q with the coefficients of each row's time. Where the quantity says nothing
-// that x does not say, as the noise at t = 0 or x1 at t = 1, there is no velocity, which is an error.
-func (m *Model) convert(u, x, t []float32) error {
+// slope is a, b of the velocity u = a x + b q from the predicted quantity at a time. Where the quantity says nothing that x does not say, as the noise at
+// t = 0 or x1 at t = 1, there is no velocity, which is an error.
+func (m *Model) slope(t float64) (a, b float64, err error) {
+	a, b = m.spec.Schedule.At(min(max(t, m.spec.TimeMin), m.spec.TimeMax)).Convert(m.spec.Prediction, flow.Velocity)
+	if !(math.Abs(a) < maxSlope && math.Abs(b) < maxSlope) {
+		return 0, 0, fmt.Errorf("runtime: a model that predicts %v has no velocity at t = %g on the %s schedule", m.spec.Prediction, t, m.spec.Schedule.Name())
+	}
+	return a, b, nil
+}
+
+// convert turns the predicted quantity into the velocity in place, with the coefficients of each row's time.
+func (m *Model) convert(u, x, t []float32) (err error) {
 	dim := m.spec.Dim()
 	var a, b float64
 	for i := range len(x) / dim {
 		if i < len(t) {
-			a, b = m.spec.Schedule.At(min(max(float64(t[i]), m.spec.TimeMin), m.spec.TimeMax)).Convert(m.spec.Prediction, flow.Velocity)
-			if !(math.Abs(a) < maxSlope && math.Abs(b) < maxSlope) {
-				return fmt.Errorf("runtime: a model that predicts %v has no velocity at t = %g on the %s schedule", m.spec.Prediction, t[i], m.spec.Schedule.Name())
+			if a, b, err = m.slope(float64(t[i])); err != nil {
+				return err
 			}
 		}
 		for j := i * dim; j < (i+1)*dim; j++ {

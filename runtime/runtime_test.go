@@ -30,6 +30,13 @@ func spec(c flow.Condition, dims ...int) flow.Spec {
 // open opens a model with random weights on the native engine.
 func open(t *testing.T, s flow.Spec) *runtime.Model {
 	t.Helper()
+	file, _ := networkFile(t, s)
+	return openFile(t, file)
+}
+
+// networkFile is the file of a model with random weights.
+func networkFile(t *testing.T, s flow.Spec) ([]byte, flow.Spec) {
+	t.Helper()
 	m, err := models.New(s, &models.MLP{Width: 16, Depth: 2}, noise.New(1, noise.Weights))
 	if err != nil {
 		t.Fatal(err)
@@ -44,21 +51,31 @@ func open(t *testing.T, s flow.Spec) *runtime.Model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return openGraph(t, g, m.Spec)
+	return graphFile(t, g, m.Spec), m.Spec
 }
 
 func openGraph(t *testing.T, g *graph.Graph, s flow.Spec) *runtime.Model {
+	t.Helper()
+	return openFile(t, graphFile(t, g, s))
+}
+
+func graphFile(t *testing.T, g *graph.Graph, s flow.Spec) []byte {
 	t.Helper()
 	f, err := onnx.FromGraph(g, onnx.Wide, s.Metadata())
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := runtime.Open(native.Engine{}, f.Marshal(), engine.Options{})
+	return f.Marshal()
+}
+
+func openFile(t *testing.T, file []byte) *runtime.Model {
+	t.Helper()
+	m, err := runtime.Open(native.Engine{}, file, engine.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = r.Close() })
-	return r
+	t.Cleanup(func() { _ = m.Close() })
+	return m
 }
 
 // A sample depends on seed and row alone: not on the batch, nor on the rows around it; and it is in data units.

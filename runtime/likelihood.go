@@ -1,0 +1,297 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"fmtool/models/flow"
+	"fmtool/models/noise"
+	"fmtool/models/tensor"
+	"fmtool/runtime/solver"
+)
+
+// Likelihood computes log-densities of samples, and of given data, under a flow. Along dx/dt = u_t(x) the density changes by
+//
+//	d/dt log p_t(x_t) = −∇·u_t(x_t),   log p(x_1) = log N(x_0; 0, I) − ∫₀¹ ∇·u_t(x_t) dt,
+//
+// the instantaneous change of variables [GR19], integrated as further columns of the state, in float64. Sample goes forward from noise, Data in reverse
+// from the data. The densities are of data units: the normaliser's Jacobian is in them.
+//
+// Constant columns are left out: they stay at their value all the way, so in models that have them the samples differ a little from a Sampler's. The model
+// is the field as samplers integrate it, held to the times of training beyond their ends: a schedule or prediction that stops short of t = 1 has the density
+// of its samples there, which is that of the data blurred by what it falls short of (flow.Defects, flow.Interval).
+type Likelihood struct {
+	Field    DivergenceField
+	Method   solver.Tableau        // zero: RK4
+	Steps    int                   // 0 means 100
+	Batch    int                   // rows at a time; 0 means 256
+	Progress func(done, total int) // called after each step with rows·steps done and in all
+}
+
+// Densities are log-densities in nats, a row each.
+type Densities struct {
+	Log         []float64 // log p, the mean over the probes if it is estimated
+	Err         []float64 // standard error of that mean; nil if exact or of a single probe
+	Evaluations int       // of the field and its divergence for each row
+}
+
+// Sample fills dst [N, D...] (or flat) with samples in data units, noise rows offset, offset + 1, … of the seed, and returns their log-densities. y is the
+// condition of each row. See Sampler.Sample.
+func (l Likelihood) Sample(ctx context.Context, dst, y tensor.Tensor, seed, offset uint64) (Densities, error) {
+	dim := l.Field.Spec().Dim()
+	rows := dst.Float32()
+	return l.run(ctx, dst, y, []float64{0, 1}, offset, func(x []float64, at, n int) {
+		z := make([]float32, len(x))
+		noise.New(seed, noise.Sampling).Rows(z, offset+uint64(at), dim)
+		for i, v := range z {
+			x[i] = float64(v)
+		}
+	}, func(x []float64, at, n int) {
+		for i, v := range x {
+			rows[at*dim+i] = float32(v)
+		}
+		part := rows[at*dim : (at+n)*dim]
+		l.Field.Spec().Normaliser.Decode(part, part, dim)
+	})
+}
+
+// Data returns the log-densities of rows [N, D...] (or flat) in data units. y is the condition of each row; the zero Tensor asks a conditional model for its
+// unconditional density.
+func (l Likelihood) Data(ctx context.Context, rows, y tensor.Tensor) (Densities, error) {
+	spec := l.Field.Spec()
+	n, dim := spec.Normaliser, spec.Dim()
+	return l.run(ctx, rows, y, []float64{1, 0}, 0, func(x []float64, at, _ int) {
+		for i, v := range rows.Float32()[at*dim : at*dim+len(x)] {
+			k := i % len(n.Mean)
+			x[i] = (float64(v) - float64(n.Mean[k])) / float64(n.Scale[k])
+		}
+	}, func([]float64, int, int) {})
+}
+
+func (l Likelihood) check(rows, y tensor.Tensor) error {
+	spec := l.Field.Spec()
+	if err := spec.CheckBase(); err != nil {
+		return fmt.Errorf("runtime: no likelihood: %w", err)
+	}
+	if rows.DType() != tensor.Float32 || rows.Rank() < 1 || rows.Dim(0) > 0 && rows.Len() != rows.Dim(0)*spec.Dim() {
+		return fmt.Errorf("runtime: likelihood of %v, want float32 [N %v]", rows, spec.Dims)
+	}
+	if l.Steps < 0 || l.Batch < 0 {
+		return fmt.Errorf("runtime: %d steps in batches of %d: want positive numbers", l.Steps, l.Batch)
+	}
+	if c := spec.Condition; y.IsZero() && c.Kind != flow.Unconditional && c.Drop == 0 {
+		return fmt.Errorf("runtime: no likelihood without %s: the model was trained without label drop-out, or its file does not tell, and has no unconditional density", c.Kind)
+	}
+	if !y.IsZero() && (y.Rank() < 1 || y.Dim(0) != rows.Dim(0)) {
+		return fmt.Errorf("runtime: condition %v for %d rows", y, rows.Dim(0))
+	}
+	return nil
+}
+
+// run solves batch by batch from the first time of ends to the last. start writes the state there in model space, end reads that at the other end; both
+// are told the first row and the number of rows.
+func (l Likelihood) run(ctx context.Context, rows, y tensor.Tensor, ends []float64, offset uint64, start, end func(x []float64, at, n int)) (Densities, error) {
+	if err := l.check(rows, y); err != nil {
+		return Densities{}, err
+	}
+	l.Steps, l.Batch = orElse(l.Steps, 100), orElse(l.Batch, 256)
+	if l.Method.B == nil {
+		l.Method = solver.RK4
+	}
+	total := rows.Dim(0)
+	d := Densities{Log: make([]float64, total)}
+	if l.Field.Divergence().Probes > 1 {
+		d.Err = make([]float64, total)
+	}
+	grid := solver.Grid(l.Steps)
+	for k := range grid {
+		grid[k] = ends[0] + (ends[1]-ends[0])*grid[k]
+	}
+	var w *walk
+	for at := 0; at < total; at += l.Batch {
+		n := min(l.Batch, total-at)
+		if w == nil || w.n != n {
+			w = newWalk(l.Field, n)
+		}
+		if !y.IsZero() {
+			w.y = rowsOf(y, at, n)
+		}
+		w.draw(offset + uint64(at))
+		start(w.x.Float64(), at, n)
+		w.pack()
+		if err := l.solve(ctx, w, grid, func(step int) {
+			if l.Progress != nil {
+				l.Progress(at*l.Steps+n*step, total*l.Steps)
+			}
+		}, &d); err != nil {
+			return d, err
+		}
+		w.densities(&d, at, ends[0] > ends[1])
+		end(w.x.Float64(), at, n)
+	}
+	return d, nil
+}
+
+func orElse(v, other int) int {
+	if v == 0 {
+		return other
+	}
+	return v
+}
+
+// solve integrates a batch along the grid and leaves the last state in it.
+func (l Likelihood) solve(ctx context.Context, w *walk, grid []float64, each func(step int), d *Densities) error {
+	var last solver.State
+	step := 0
+	for s, err := range l.Method.Solve(ctx, w.field, w.state, grid) {
+		if err != nil {
+			return fmt.Errorf("runtime: likelihood: %w", err)
+		}
+		if last = s; step > 0 {
+			each(step)
+		}
+		step++
+	}
+	copy(w.state, last.X)
+	d.Evaluations = max(d.Evaluations, last.Evaluations)
+	return nil
+}
+
+// walk is a batch on its way: the state of a row is x, then for each probe what log p has gained since the start, [N, D + P].
+type walk struct {
+	f            DivergenceField
+	n, dim, p    int
+	keep         []bool
+	kept         int
+	base         []float64 // log N(x; 0, I) at the start, [N]
+	state        []float64
+	x, u, div, t tensor.Tensor
+	y, probes    tensor.Tensor
+}
+
+func newWalk(f DivergenceField, n int) *walk {
+	spec, p := f.Spec(), f.Divergence().Probes
+	w := &walk{f: f, n: n, dim: spec.Dim(), p: max(p, 1), base: make([]float64, n), t: tensor.New(tensor.Float64, 1, 1)}
+	w.keep, w.kept = varying(spec)
+	shape := append([]int{n}, spec.Dims...)
+	w.x, w.u, w.div = tensor.New(tensor.Float64, shape...), tensor.New(tensor.Float64, shape...), tensor.New(tensor.Float64, w.p, n)
+	w.state = make([]float64, n*(w.dim+w.p))
+	if p > 0 {
+		w.probes = tensor.New(tensor.Float64, append([]int{p}, shape...)...)
+	}
+	return w
+}
+
+// draw makes the probes of the batch, which stay as they are until its solve ends.
+func (w *walk) draw(first uint64) {
+	if !w.probes.IsZero() {
+		w.f.Divergence().draw(w.probes.Float64(), first, w.n, w.keep)
+	}
+}
+
+// pack makes the first state of x, with constant columns at their value, 0.
+func (w *walk) pack() {
+	clear(w.state)
+	for i := range w.n {
+		row := w.state[i*(w.dim+w.p):][:w.dim]
+		copy(row, w.x.Float64()[i*w.dim:])
+		for j, keep := range w.keep {
+			if !keep {
+				row[j] = 0
+			}
+		}
+		w.base[i] = w.logNormal(row)
+	}
+}
+
+// logNormal is log N(x; 0, I) over the columns that vary.
+func (w *walk) logNormal(x []float64) float64 {
+	sum := -float64(w.kept) / 2 * math.Log(2*math.Pi)
+	for j, v := range x {
+		if w.keep[j] {
+			sum -= v * v / 2
+		}
+	}
+	return sum
+}
+
+// field is the right-hand side: u, then −∇·u for each probe.
+func (w *walk) field(ctx context.Context, dst, state []float64, t float64) error {
+	width := w.dim + w.p
+	for i := range w.n {
+		copy(w.x.Float64()[i*w.dim:(i+1)*w.dim], state[i*width:])
+	}
+	w.t.Float64()[0] = t
+	if err := w.f.VelocityDivergence(ctx, w.u, w.div, w.x, w.t, w.y, w.probes); err != nil {
+		return err
+	}
+	for i := range w.n {
+		row := dst[i*width : (i+1)*width]
+		copy(row, w.u.Float64()[i*w.dim:(i+1)*w.dim])
+		for j, keep := range w.keep {
+			if !keep {
+				row[j] = 0
+			}
+		}
+		for p := range w.p {
+			row[w.dim+p] = -w.div.Float64()[p*w.n+i]
+		}
+	}
+	return nil
+}
+
+// densities unpacks the last state and writes the log-densities of its rows from row at on. Forward the gain adds to log N at the start; in reverse
+// log N is that of the last state, and the gain is taken back.
+func (w *walk) densities(d *Densities, at int, reverse bool) {
+	width, jacobian := w.dim+w.p, w.f.Spec().Normaliser.LogJacobian(w.dim)
+	for i := range w.n {
+		row := w.state[i*width : (i+1)*width]
+		copy(w.x.Float64()[i*w.dim:(i+1)*w.dim], row)
+		base, sign := w.base[i], 1.0
+		if reverse {
+			base, sign = w.logNormal(row[:w.dim]), -1
+		}
+		mean, err := meanError(row[w.dim:])
+		d.Log[at+i] = base + sign*mean + jacobian
+		if d.Err != nil {
+			d.Err[at+i] = err
+		}
+	}
+}
+
+// meanError is the mean of v and its standard error, NaN of a single number.
+func meanError(v []float64) (mean, err float64) {
+	for _, x := range v {
+		mean += x / float64(len(v))
+	}
+	square := 0.0
+	for _, x := range v {
+		square += (x - mean) * (x - mean)
+	}
+	return mean, math.Sqrt(square / float64(len(v)-1) / float64(len(v)))
+}
+
+// Mean is the mean log-density over rows, in nats, and its standard error over them, to which the spread of rows and of probes both contribute.
+func (d Densities) Mean() (mean, err float64) { return meanError(d.Log) }
+
+// BitsPerDim is −log₂ p of a row for each of its dims numbers, where the log-density of numbers dequantised by noise of one bin is that of bins [TH16]:
+// −(log p + dims·ln width)/(dims·ln 2). Constant columns do not count.
+func BitsPerDim(logDensity float64, spec flow.Spec, width float64) float64 {
+	_, dims := varying(spec)
+	return -(logDensity/float64(dims) + math.Log(width)) / math.Ln2
+}
+
+// Dequantise adds uniform noise of [−width/2, width/2) to rows [N, dim] of values a multiple of width apart, in place, so that they have a density: its mean
+// log-density is at most the log-probability of the bins [TH16]. The noise of row n of the seed depends on n alone.
+func Dequantise(rows []float32, dim int, width float64, seed, first uint64) {
+	u, s := make([]float32, dim), noise.New(seed, noise.Dequantise)
+	for row := range slices.Chunk(rows, dim) {
+		s.Uniforms(u, first*uint64(dim))
+		first++
+		for j := range row {
+			row[j] += float32(width * (float64(u[j]) - 0.5))
+		}
+	}
+}
