@@ -168,12 +168,16 @@ func TestNothingIsAllocated(t *testing.T) {
 	}
 }
 
+// shapes are m, n and k of products to measure: of batches, of one row, and with two columns.
+var shapes = [][3]int{{256, 64, 64}, {256, 256, 256}, {256, 512, 512}, {1, 64, 64}, {1, 512, 512}, {256, 2, 512}}
+
+// Each form of a product, with the matrix on the right laid out beforehand and not; FMTOOL_CPU chooses the instructions.
 func BenchmarkGemm(b *testing.B) {
-	for _, s := range [][3]int{{256, 64, 64}, {256, 256, 256}, {256, 512, 512}} {
+	for _, s := range shapes {
 		for _, form := range []struct {
-			name   string
-			tA, tB bool
-		}{{"NN", false, false}, {"NT", false, true}, {"TN", true, false}} {
+			name           string
+			tA, tB, packed bool
+		}{{"NN", false, false, false}, {"NT", false, true, false}, {"TN", true, false, false}, {"NN/packed", false, false, true}, {"NT/packed", false, true, true}} {
 			b.Run(fmt.Sprint(s, form.name), func(b *testing.B) {
 				m, n, k := s[0], s[1], s[2]
 				if form.tA {
@@ -189,10 +193,47 @@ func BenchmarkGemm(b *testing.B) {
 				if form.tB {
 					ldb = k
 				}
+				product := func() { kernel.Gemm(form.tA, form.tB, m, n, k, x, lda, y, ldb, c, n, false) }
+				if form.packed {
+					p := kernel.Pack(form.tB, n, k, y, ldb)
+					product = func() { p.Gemm(form.tA, m, x, lda, c, n, 0, n) }
+				}
 				for b.Loop() {
-					kernel.Gemm(form.tA, form.tB, m, n, k, x, lda, y, ldb, c, n, false)
+					product()
 				}
 				b.ReportMetric(2*float64(m*n*k)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			})
+		}
+	}
+}
+
+// BenchmarkPack lays out a matrix on the right as it stands and transposed; bytes are those read and written.
+func BenchmarkPack(b *testing.B) {
+	const n = 512
+	y := make([]float32, n*n)
+	normal(y, 2, 1)
+	for _, turned := range []bool{false, true} {
+		p := kernel.Pack(turned, n, n, y, n)
+		naive := make([]float32, n*n)
+		for name, f := range map[string]func(){"": func() { p.Fill(turned, y, n, 0, n) }, "/naive": func() {
+			for i := range n {
+				for j := range n {
+					at := i*n + j
+					if turned {
+						at = j*n + i
+					}
+					naive[i*n+j] = y[at]
+				}
+			}
+		}} {
+			b.Run(map[bool]string{false: "B", true: "Bt"}[turned]+name, func(b *testing.B) {
+				if !kernel.HasFMA {
+					b.Skip("no assembly")
+				}
+				b.SetBytes(8 * n * n)
+				for b.Loop() {
+					f()
+				}
 			})
 		}
 	}

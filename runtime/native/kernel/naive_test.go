@@ -7,7 +7,7 @@ import (
 
 // BenchmarkGemmNaive is the product by its definition, at the sizes of BenchmarkGemm.
 func BenchmarkGemmNaive(b *testing.B) {
-	for _, s := range [][3]int{{256, 64, 64}, {256, 256, 256}, {256, 512, 512}} {
+	for _, s := range shapes {
 		m, n, k := s[0], s[1], s[2]
 		x, y, c := make([]float32, m*k), make([]float32, k*n), make([]float32, m*n)
 		normal(x, 1, 1)
