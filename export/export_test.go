@@ -195,7 +195,6 @@ func TestVelocityRefuses(t *testing.T) {
 		change     func(m *models.Model, o *export.Options)
 	}{
 		{"no engine", "no engine", func(_ *models.Model, o *export.Options) { o.Engines = nil }},
-		{"prediction", "the model predicts", func(m *models.Model, _ *export.Options) { m.Spec.Prediction = flow.X1 }},
 		{"missing weight", "net.out", func(m *models.Model, _ *export.Options) { delete(m.Weights, "net.out.weight") }},
 		{"broken weight", "the weights are broken", func(m *models.Model, _ *export.Options) { m.Weights["net.out.bias"].Float32()[0] = float32(math.NaN()) }},
 		{"fact's key", "must begin with io.fmtool.", func(_ *models.Model, o *export.Options) { o.Facts = map[string]string{"user": "me"} }},

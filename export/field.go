@@ -27,9 +27,6 @@ func newField(b *graph.Builder, m *models.Model, guided, asFunction bool) (*fiel
 	if guided && m.Spec.Condition.Kind == flow.Unconditional {
 		return nil, fmt.Errorf("export: guidance leads towards a condition, and the model has none; leave guidance out")
 	}
-	if m.Spec.Prediction != flow.Velocity {
-		return nil, fmt.Errorf("export: the model predicts %v; the exported graphs hold the velocity, so train with prediction velocity", m.Spec.Prediction)
-	}
 	net, err := models.VelocityGraph(m)
 	if err == nil {
 		net, err = net.Flatten()

@@ -25,6 +25,7 @@ type Options struct {
 // The metadata keys that files have beside the spec's.
 const (
 	keyArchitecture = flow.Prefix + "architecture"    // kind and settings as JSON
+	keyNetwork      = flow.Prefix + "network"         // what the network predicts, where the graph converts it to the velocity
 	keyParameters   = flow.Prefix + "parameters"      // number of trained numbers
 	keyRuntime      = flow.Prefix + "onnxruntime.min" // the oldest onnxruntime that loads the file
 	keyParity       = flow.Prefix + "parity"          // engines whose results were compared with float64 before the file was written, and the bound

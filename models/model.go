@@ -76,7 +76,8 @@ func New(spec flow.Spec, arch Architecture, s noise.Stream) (*Model, error) {
 }
 
 // VelocityGraph is the graph that samplers and exports use: inputs x [batch D...], t [T 1], then y [batch] or y [batch C] and y_drop [batch 1] if the
-// model is conditional; output velocity [batch D...]. The graph shares the model's weights. Weights that do not fit the architecture are an error.
+// model is conditional; output velocity [batch D...], whatever the network predicts, at times held to those it was trained at. VelocitySpec says what it
+// means. The graph shares the model's weights. Weights that do not fit the architecture are an error.
 func VelocityGraph(m *Model) (*graph.Graph, error) {
 	g, err := velocity(m.Spec, m.Arch, nn.Stored(m.Weights))
 	if err != nil {
@@ -90,10 +91,20 @@ func VelocityGraph(m *Model) (*graph.Graph, error) {
 	return g, nil
 }
 
+// VelocitySpec says what the numbers of VelocityGraph mean: those of the model, for a velocity.
+func (m *Model) VelocitySpec() flow.Spec {
+	s := m.Spec
+	s.Prediction = flow.Velocity
+	return s
+}
+
 func velocity(spec flow.Spec, arch Architecture, from nn.Source) (*graph.Graph, error) {
 	b := graph.NewBuilder("velocity")
 	in := NewInputs(b, spec, graph.Sym("batch"), graph.Sym(graph.TimeDim))
-	b.Output("velocity", Build(b, spec, arch, from, in))
+	b.Scope("path", func() { in.T = held(b, spec, in.T) })
+	u := Build(b, spec, arch, from, in)
+	b.Scope("path", func() { u = asVelocity(b, spec, in.X, in.T, u) })
+	b.Output("velocity", u)
 	return b.Graph()
 }
 
@@ -117,7 +128,7 @@ func NewCondition(b *graph.Builder, spec flow.Spec, n graph.Dim) (y, drop *graph
 	return y, drop
 }
 
-// Build adds the network under the scope "net" and returns u, of x's shape.
+// Build adds the network under the scope "net" and returns what it predicts, of x's shape: the velocity, or the spec's other quantity.
 func Build(b *graph.Builder, spec flow.Spec, arch Architecture, from nn.Source, in Inputs) (u *graph.Value) {
 	if err := spec.Check(); err != nil {
 		return b.Fail(err)

@@ -9,6 +9,8 @@ import (
 
 	"fmtool/models"
 	"fmtool/models/flow"
+	"fmtool/models/graph"
+	"fmtool/models/nn"
 	"fmtool/models/tensor"
 	"fmtool/runtime/native"
 	"fmtool/train/data"
@@ -82,11 +84,10 @@ func defined(t *testing.T, m *models.Model, l Loss, b *batch, huber bool) []floa
 		row := c.Row(l.In)
 		truth[j] = row[0]*float64(b.x1[j]) + row[1]*float64(b.x0[j])
 	}
-	g, err := models.VelocityGraph(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	network := execute(t, g, []tensor.Tensor{x, tensor.Of(b.t, n, 1)}, n, 2)
+	g := graph.NewBuilder("network")
+	in := models.NewInputs(g, m.Spec, graph.Sym("batch"), graph.Sym("batch"))
+	g.Output("prediction", models.Build(g, m.Spec, m.Arch, nn.Stored(m.Weights), in))
+	network := execute(t, built(t, g), []tensor.Tensor{x, tensor.Of(b.t, n, 1)}, n, 2)
 	out := make([]float64, n)
 	for j, v := range network {
 		c := m.Spec.Schedule.At(float64(b.t[j/2]))
@@ -105,6 +106,15 @@ func defined(t *testing.T, m *models.Model, l Loss, b *batch, huber bool) []floa
 		out[i] *= 1 / (1 + math.Exp(-1)*c.Alpha*c.Alpha/(c.Beta*c.Beta))
 	}
 	return out
+}
+
+func built(t *testing.T, b *graph.Builder) *graph.Graph {
+	t.Helper()
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
 }
 
 // On every schedule, for every prediction, quantity, loss and weight, the times at the ends of the interval included: loss, gradient and the weights after a step

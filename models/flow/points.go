@@ -17,6 +17,7 @@ const maxPoints = 256
 // points is a schedule through points; its text is the canonical name.
 type points struct {
 	text        string
+	times       []float64
 	alpha, beta *interp.FritschButland
 }
 
@@ -32,7 +33,7 @@ func Points(list []Point) (Schedule, error) {
 		t[i], alpha[i], beta[i] = p.T, p.Alpha, p.Beta
 		parts[i] = float(p.T) + "," + float(p.Alpha) + "," + float(p.Beta)
 	}
-	s := &points{pointsPrefix + strings.Join(parts, ";"), new(interp.FritschButland), new(interp.FritschButland)}
+	s := &points{pointsPrefix + strings.Join(parts, ";"), t, new(interp.FritschButland), new(interp.FritschButland)}
 	s.alpha.Fit(t, alpha) //nolint:errcheck // always nil
 	s.beta.Fit(t, beta)   //nolint:errcheck // always nil
 	return s, nil

@@ -1,6 +1,9 @@
 package flow
 
-import "math"
+import (
+	"math"
+	"strings"
+)
 
 // Coeffs are a schedule's values at one time: x_t = Alpha·x1 + Beta·x0, and their slopes in t.
 type Coeffs struct{ Alpha, Beta, DAlpha, DBeta float64 }
@@ -37,7 +40,7 @@ var table = []Entry[path]{
 	{Name: "linear", Value: path{linear, sound}},
 	{Name: "cosine", Value: path{cosine, sound}},
 	{Name: "polynomial", Default: []float64{2}, Bounds: [][2]float64{{1, 16}}, Value: path{polynomial, sound}},
-	{Name: "vp", Value: path{variancePreserving, Defects{Alpha0: math.Exp(-(vpMax-vpMin)/4 - vpMin/2), TimeMax: 1 - epsilon,
+	{Name: "vp", Value: path{variancePreserving, Defects{Alpha0: math.Exp(-(VPMax-VPMin)/4 - VPMin/2), TimeMax: 1 - epsilon,
 		Why: "the path starts from α₀ = 0.0066, not 0, and β has an infinite slope at t = 1"}}},
 	{Name: "linear-vp", Value: path{linearVP, Defects{TimeMax: 1 - epsilon, Why: "β = √(1−t²) has an infinite slope at t = 1"}}},
 	{Name: "sqrt", Value: path{squareRoot, Defects{TimeMax: 1 - epsilon, Why: "β = √(1−t) has an infinite slope at t = 1"}}},
@@ -60,14 +63,14 @@ func polynomial(p []float64, t float64) Coeffs {
 	return Coeffs{v, 1 - v, slope, -slope}
 }
 
-// The rates of the variance-preserving diffusion, ∫ from vpMin to vpMax; see [SO21].
-const vpMin, vpMax = 0.1, 20.0
+// VPMin and VPMax are the rates of the variance-preserving diffusion at its ends; see [SO21].
+const VPMin, VPMax = 0.1, 20.0
 
 // variancePreserving is α = e^(−B/2), β = √(1 − e^(−B)) with B = s²(b₁−b₀)/2 + s·b₀ and s = 1−t the diffusion's own time.
 func variancePreserving(_ []float64, t float64) Coeffs {
 	s := 1 - t
-	half := s*s*(vpMax-vpMin)/4 + s*vpMin/2
-	slope := -(s*(vpMax-vpMin)/2 + vpMin/2) // of half, in t
+	half := s*s*(VPMax-VPMin)/4 + s*VPMin/2
+	slope := -(s*(VPMax-VPMin)/2 + VPMin/2) // of half, in t
 	alpha, beta := math.Exp(-half), math.Sqrt(-math.Expm1(-2*half))
 	dAlpha := -slope * alpha
 	return Coeffs{alpha, beta, dAlpha, -alpha * dAlpha / beta}
@@ -120,4 +123,16 @@ func ParseSchedule(name string) (Schedule, error) {
 		return nil, err
 	}
 	return schedule{row, p}, nil
+}
+
+// Formula names the formula of a schedule of this package and its numbers, for those who write it another way, as a graph: a row of the table, or "points" with the
+// times of the points, between which α and β are cubics. ok is false for schedules from elsewhere.
+func Formula(s Schedule) (name string, numbers []float64, ok bool) {
+	switch s := s.(type) {
+	case schedule:
+		return s.row.Name, s.p, true
+	case *points:
+		return strings.TrimSuffix(pointsPrefix, ":"), s.times, true
+	}
+	return "", nil, false
 }
