@@ -1,15 +1,9 @@
-// Package ot solves optimal transport between small sets exactly, as an assignment problem.
-//
-//	var s ot.Solver
-//	perm := s.Assign(cost, n) // row i goes with column perm[i], at the least total cost
-//
-// The solver is the shortest-augmenting-path method of Jonker and Volgenant [JV87] without its heuristics: O(n³) time, O(n) memory beside the costs.
 package ot
 
 import "math"
 
-// Solver holds the working memory of Assign, so that repeated calls of one size allocate nothing. The zero value is ready.
-type Solver struct {
+// Plain solves the assignment problem by shortest augmenting paths from an empty start: Solver without its heuristics, and its twin in tests.
+type Plain struct {
 	u, v  []float64 // dual prices of rows and columns
 	dist  []float64
 	rowOf []int // row of a column, −1: none
@@ -18,9 +12,8 @@ type Solver struct {
 	colOf []int
 }
 
-// Assign returns the permutation that pairs row i with column perm[i] at the least sum of cost[i·n + perm[i]]. Costs must be finite. The slice
-// is valid until the next call.
-func (s *Solver) Assign(cost []float64, n int) []int {
+// Assign returns what Solver.Assign returns; where several permutations cost the same it may choose another.
+func (s *Plain) Assign(cost []float64, n int) []int {
 	s.grow(n)
 	for i := range n {
 		s.augment(cost, n, i)
@@ -31,7 +24,7 @@ func (s *Solver) Assign(cost []float64, n int) []int {
 	return s.colOf[:n]
 }
 
-func (s *Solver) grow(n int) {
+func (s *Plain) grow(n int) {
 	if cap(s.u) < n+1 {
 		s.u, s.v, s.dist = make([]float64, n+1), make([]float64, n+1), make([]float64, n+1)
 		s.rowOf, s.from, s.colOf, s.done = make([]int, n+1), make([]int, n+1), make([]int, n+1), make([]bool, n+1)
@@ -45,7 +38,7 @@ func (s *Solver) grow(n int) {
 }
 
 // augment gives row i a column along the cheapest path of reduced costs; column n is a root that holds the row.
-func (s *Solver) augment(cost []float64, n, i int) {
+func (s *Plain) augment(cost []float64, n, i int) {
 	for j := range n {
 		s.dist[j], s.done[j] = math.Inf(1), false
 	}
@@ -75,7 +68,7 @@ func (s *Solver) augment(cost []float64, n, i int) {
 }
 
 // relax updates the distances by the edges of a row and returns the nearest open column.
-func (s *Solver) relax(c []float64, row, j0 int) int {
+func (s *Plain) relax(c []float64, row, j0 int) int {
 	best, near := math.Inf(1), -1
 	u := s.u[row]
 	for j, cj := range c {
@@ -90,22 +83,4 @@ func (s *Solver) relax(c []float64, row, j0 int) int {
 		}
 	}
 	return near
-}
-
-// Duals are the prices that prove the last assignment of size n optimal: u[i] + v[j] ≤ cost[i·n+j], with equality on the pairs.
-func (s *Solver) Duals(n int) (u, v []float64) { return s.u[:n], s.v[:n] }
-
-// SquaredDistances writes the costs |x_i − y_j|² of two sets of n points [n, dim] as an n × n matrix.
-func SquaredDistances(dst []float64, x, y []float32, dim int) {
-	n := len(y) / dim
-	for i := range len(x) / dim {
-		for j := range n {
-			sum := 0.0
-			for d := range dim {
-				e := float64(x[i*dim+d]) - float64(y[j*dim+d])
-				sum += e * e
-			}
-			dst[i*n+j] = sum
-		}
-	}
 }
