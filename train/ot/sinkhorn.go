@@ -1,0 +1,103 @@
+package ot
+
+import (
+	"math"
+	"slices"
+)
+
+// Sinkhorn solves the entropic problem between n points and n points of equal weight [CU13],
+//
+//	minimise Σ P·cost + ε Σ P (ln P − 1)   over P ≥ 0 with rows and columns summing to 1 (each point's weight counted as 1),
+//	P = exp((f_i + g_j − cost)/ε),
+//
+// by exact steps in f and g in turn, in the log domain, where no cost underflows. The zero value is ready.
+type Sinkhorn struct {
+	f, g   []float64 // potentials over ε
+	k      []float64 // −cost/ε, then the perturbed log plan
+	u      []float32
+	solver Solver
+}
+
+// When the steps stop: rows sum to 1 within tolerance (columns do, after each step), or after so many.
+const (
+	sinkhornTolerance = 1e-3
+	sinkhornSteps     = 500
+)
+
+// Plan computes the potentials at the regularisation ε = epsilon times the mean cost and writes ln P into dst [n, n]. It returns the steps taken and the largest
+// deviation of a row's sum from 1.
+func (s *Sinkhorn) Plan(dst, cost []float64, n int, epsilon float64) (steps int, deviation float64) {
+	s.f, s.g = slices.Grow(s.f[:0], n)[:n], slices.Grow(s.g[:0], n)[:n]
+	clear(s.f)
+	clear(s.g)
+	mean := 0.0
+	for _, c := range cost[:n*n] {
+		mean += c / float64(n*n)
+	}
+	scale := 1 / (epsilon * mean)
+	if mean == 0 {
+		scale = 0 // all points are one: every pairing is as good
+	}
+	for i, c := range cost[:n*n] {
+		dst[i] = -c * scale
+	}
+	for steps = 1; ; steps++ {
+		deviation = s.rows(dst, n)
+		if deviation <= sinkhornTolerance && steps > 1 || steps > sinkhornSteps {
+			break
+		}
+		s.columns(dst, n)
+	}
+	for i := range n {
+		for j := range n {
+			dst[i*n+j] += s.f[i] + s.g[j]
+		}
+	}
+	return steps, deviation
+}
+
+// rows sets f so that rows sum to 1 and returns by how much they did not.
+func (s *Sinkhorn) rows(k []float64, n int) (deviation float64) {
+	for i := range n {
+		next := -logSum(k[i*n:i*n+n], 1, s.g)
+		deviation = max(deviation, math.Abs(math.Expm1(s.f[i]-next)))
+		s.f[i] = next
+	}
+	return deviation
+}
+
+// columns sets g so that columns sum to 1.
+func (s *Sinkhorn) columns(k []float64, n int) {
+	for j := range n {
+		s.g[j] = -logSum(k[j:], n, s.f)
+	}
+}
+
+// logSum is ln Σ exp(k[i·stride] + p[i]).
+func logSum(k []float64, stride int, p []float64) float64 {
+	top := math.Inf(-1)
+	for i, pi := range p {
+		top = max(top, k[i*stride]+pi)
+	}
+	sum := 0.0
+	for i, pi := range p {
+		if d := k[i*stride] + pi - top; d > -40 { // the rest is below the rounding of the sum
+			sum += math.Exp(d)
+		}
+	}
+	return top + math.Log(sum)
+}
+
+// Draw returns a random permutation in the spirit of the plan: the one that maximises Σ ln P[i, perm[i]] + G[i, perm[i]] with independent Gumbel noise G
+// (perturb and maximise, [PY11]). Drawing each row's partner by its row of P would give the plan's pairs exactly, but repeats some points
+// of a block and drops others; a permutation keeps both marginals in every block. It tends to the optimal pairing as ε → 0 and to a uniform one as
+// ε → ∞. The noise is random's n² numbers from pos on. The slice is valid until the next call.
+func (s *Sinkhorn) Draw(cost []float64, n int, epsilon float64, random Uniforms, pos uint64) []int {
+	s.k, s.u = slices.Grow(s.k[:0], n*n)[:n*n], slices.Grow(s.u[:0], n*n)[:n*n]
+	s.Plan(s.k, cost, n, epsilon)
+	random.Uniforms(s.u, pos)
+	for i, u := range s.u {
+		s.k[i] = -s.k[i] + math.Log(-math.Log(float64(u)+0x1p-25)) // cost: −(ln P + G), G = −ln(−ln u)
+	}
+	return s.solver.Assign(s.k, n)
+}
