@@ -28,7 +28,7 @@ type Config struct {
 	Model         Network `yaml:"model"`         // the architecture
 	Schedule      string  `yaml:"schedule"`      // a name of flow.ParseSchedule
 	Prediction    string  `yaml:"prediction"`    // what the network gives: velocity, x1, noise, score
-	LossIn        string  `yaml:"loss-in"`       // what the loss is measured in, with the exact weight of the conversion; "": the prediction
+	LossIn        string  `yaml:"loss-in"`       // what the loss is measured in, with the exact weight of the conversion; "": the prediction, for score the noise
 	Loss          string  `yaml:"loss"`          // squared, pseudo-huber:C: see Loss
 	Weight        string  `yaml:"weight"`        // of the loss in time: a name of flow.ParseWeight
 	Times         string  `yaml:"times"`         // distribution of the times of training: a name of flow.ParseTimes. The loss is not divided by its density.

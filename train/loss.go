@@ -55,11 +55,7 @@ func NewLoss(c Config, spec flow.Spec) (Loss, error) {
 
 // loss is the part of the loss that needs no data.
 func (c Config) loss() (l Loss, err error) {
-	in := c.LossIn
-	if in == "" {
-		in = c.Prediction
-	}
-	if l.In, err = flow.ParseQuantity(in); err != nil {
+	if l.In, err = flow.ParseQuantity(c.lossIn()); err != nil {
 		return l, err
 	}
 	if l.Weight, err = flow.ParseWeight(c.Weight); err != nil {
@@ -67,6 +63,18 @@ func (c Config) loss() (l Loss, err error) {
 	}
 	l.row, l.p, err = flow.Lookup("loss", c.Loss, losses)
 	return l, err
+}
+
+// lossIn is what the loss is measured in: by default the prediction, but for the score, whose errors near the data would count without bound, the noise, which is
+// the weight β² of score matching [SO21].
+func (c Config) lossIn() string {
+	switch {
+	case c.LossIn != "":
+		return c.LossIn
+	case c.Prediction == flow.Score.String():
+		return flow.Noise.String()
+	}
+	return c.Prediction
 }
 
 // columnWeights are the weights by column in the order of the spec's columns; nil if none is given.
