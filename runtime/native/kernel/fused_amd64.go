@@ -103,7 +103,8 @@ func SiLU(h, s, x []float32) {
 	}
 }
 
-// SiLUGrad writes d = g·s·(1 + z·(1 − s)), the gradient of z·σ(z) with s = σ(z), times g.
+// SiLUGrad writes d = g·s·(1 + z·(1 − s)), the gradient of z·σ(z) with s = σ(z), times g; it is within
+// 3e-7 of |g·s|·(1 + |z·(1 − s)|).
 func SiLUGrad(d, g, z, s []float32) {
 	n := len(d)
 	if !HasFMA {
@@ -126,7 +127,7 @@ func SiLUGrad(d, g, z, s []float32) {
 //	g ← Scale·g,  m1 = Beta1·m + Rest1·g,  v1 = Beta2·v + Rest2·g²
 //	w1 = w − Rate·(m1·Correct1/(√(v1·Correct2) + Epsilon) + Decay·w),  e1 = w1 + Keep·(e − w1)
 //
-// Results may overwrite their operands.
+// Each is within 3e-7 of the sizes of its terms, for w1 of |w| + 10·Rate·|its factor|. Results may overwrite their operands.
 func (c *AdamW) Update(w1, m1, v1, e1, w, m, v, e, g []float32) {
 	n := len(w1)
 	if !HasFMA {

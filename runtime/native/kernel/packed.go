@@ -21,7 +21,8 @@ type start struct {
 // PackedSize is the length of the memory of op(B) [k, n] laid out.
 func PackedSize(n, k int) int { return (n + Columns()/2 - 1) / (Columns() / 2) * (Columns() / 2) * k }
 
-// Pack lays out op(B) [k, n]; b has row stride ldb: [k, n], or [n, k] if tB. b must not change as long as the result is used.
+// Pack lays out op(B) [k, n] for products as Gemm gives them; b has row stride ldb: [k, n], or [n, k] if tB. b must not change as long as the result is
+// used.
 func Pack(tB bool, n, k int, b []float32, ldb int) *Packed {
 	if !HasFMA {
 		return &Packed{k: k, n: n, tB: tB, b: b, ldb: ldb}

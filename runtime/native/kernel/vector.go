@@ -34,7 +34,7 @@ const (
 	opSign
 )
 
-// Add writes x + y.
+// Add writes x + y, correctly rounded.
 func Add(dst, x, y []float32) {
 	if HasFMA {
 		vector(opAdd, dst, x, y)
@@ -43,7 +43,7 @@ func Add(dst, x, y []float32) {
 	addPortable(dst, x, y)
 }
 
-// Sub writes x − y.
+// Sub writes x − y, correctly rounded.
 func Sub(dst, x, y []float32) {
 	if HasFMA {
 		vector(opSub, dst, x, y)
@@ -52,7 +52,7 @@ func Sub(dst, x, y []float32) {
 	subPortable(dst, x, y)
 }
 
-// Mul writes x·y.
+// Mul writes x·y, correctly rounded.
 func Mul(dst, x, y []float32) {
 	if HasFMA {
 		vector(opMul, dst, x, y)
@@ -61,7 +61,7 @@ func Mul(dst, x, y []float32) {
 	mulPortable(dst, x, y)
 }
 
-// Div writes x/y.
+// Div writes x/y, correctly rounded.
 func Div(dst, x, y []float32) {
 	if HasFMA {
 		vector(opDiv, dst, x, y)
@@ -70,7 +70,7 @@ func Div(dst, x, y []float32) {
 	divPortable(dst, x, y)
 }
 
-// Max writes the greater of x and y, NaN if either is.
+// Max writes the greater of x and y exactly, NaN if either is.
 func Max(dst, x, y []float32) {
 	if HasFMA {
 		vector(opMax, dst, x, y)
@@ -79,7 +79,7 @@ func Max(dst, x, y []float32) {
 	maxPortable(dst, x, y)
 }
 
-// Min writes the lesser of x and y, NaN if either is.
+// Min writes the lesser of x and y exactly, NaN if either is.
 func Min(dst, x, y []float32) {
 	if HasFMA {
 		vector(opMin, dst, x, y)
@@ -97,7 +97,7 @@ func Sqrt(dst, x []float32) {
 	Map(dst, x, math.Sqrt)
 }
 
-// Exp writes eˣ, within 2 ulp (3 where the result is subnormal).
+// Exp writes eˣ, within 3 ulp (2 where the result is not subnormal).
 func Exp(dst, x []float32) {
 	if HasFMA {
 		vector(opExp, dst, x, x)
@@ -151,7 +151,7 @@ func Softplus(dst, x []float32) {
 	Map(dst, x, softplus)
 }
 
-// Floor writes the greatest integer not above x.
+// Floor writes the greatest integer not above x exactly.
 func Floor(dst, x []float32) {
 	if HasFMA {
 		vector(opFloor, dst, x, x)
@@ -160,7 +160,7 @@ func Floor(dst, x []float32) {
 	Map(dst, x, math.Floor)
 }
 
-// Ceil writes the least integer not below x.
+// Ceil writes the least integer not below x exactly.
 func Ceil(dst, x []float32) {
 	if HasFMA {
 		vector(opCeil, dst, x, x)
@@ -169,7 +169,7 @@ func Ceil(dst, x []float32) {
 	Map(dst, x, math.Ceil)
 }
 
-// Neg writes −x.
+// Neg writes −x exactly.
 func Neg(dst, x []float32) {
 	if HasFMA {
 		vector(opNeg, dst, x, x)
@@ -178,7 +178,7 @@ func Neg(dst, x []float32) {
 	negPortable(dst, x)
 }
 
-// Abs writes |x|.
+// Abs writes |x| exactly.
 func Abs(dst, x []float32) {
 	if HasFMA {
 		vector(opAbs, dst, x, x)
@@ -187,7 +187,7 @@ func Abs(dst, x []float32) {
 	absPortable(dst, x)
 }
 
-// Relu writes max(x, 0), and NaN for NaN.
+// Relu writes max(x, 0) exactly, and NaN for NaN.
 func Relu(dst, x []float32) {
 	if HasFMA {
 		vector(opRelu, dst, x, x)
@@ -223,7 +223,7 @@ func Cos(dst, x []float32) {
 	Map(dst, x, math.Cos)
 }
 
-// Equal writes 1 where x = y and 0 elsewhere.
+// Equal writes 1 where x = y and 0 elsewhere, exact as all comparisons.
 func Equal(dst, x, y []float32) {
 	if HasFMA {
 		vector(opEqual, dst, x, y)
@@ -234,7 +234,7 @@ func Equal(dst, x, y []float32) {
 	}
 }
 
-// Less writes 1 where x < y and 0 elsewhere.
+// Less writes 1 where x < y exactly and 0 elsewhere.
 func Less(dst, x, y []float32) {
 	if HasFMA {
 		vector(opLess, dst, x, y)
@@ -245,7 +245,7 @@ func Less(dst, x, y []float32) {
 	}
 }
 
-// LessOrEqual writes 1 where x ≤ y and 0 elsewhere.
+// LessOrEqual writes 1 where x ≤ y exactly and 0 elsewhere.
 func LessOrEqual(dst, x, y []float32) {
 	if HasFMA {
 		vector(opLessOrEqual, dst, x, y)
@@ -256,7 +256,7 @@ func LessOrEqual(dst, x, y []float32) {
 	}
 }
 
-// Greater writes 1 where x > y and 0 elsewhere.
+// Greater writes 1 where x > y exactly and 0 elsewhere.
 func Greater(dst, x, y []float32) {
 	if HasFMA {
 		vector(opGreater, dst, x, y)
@@ -267,7 +267,7 @@ func Greater(dst, x, y []float32) {
 	}
 }
 
-// GreaterOrEqual writes 1 where x ≥ y and 0 elsewhere.
+// GreaterOrEqual writes 1 where x ≥ y exactly and 0 elsewhere.
 func GreaterOrEqual(dst, x, y []float32) {
 	if HasFMA {
 		vector(opGreaterOrEqual, dst, x, y)
@@ -285,7 +285,7 @@ func truth(b bool) float32 {
 	return 0
 }
 
-// Sign writes −1, 0 or 1, and NaN for NaN.
+// Sign writes exactly −1, 0 or 1, and NaN for NaN.
 func Sign(dst, x []float32) {
 	if HasFMA {
 		vector(opSign, dst, x, x)
@@ -314,7 +314,7 @@ func Elu(dst, x []float32, above, below float32) {
 	}
 }
 
-// LeakyRelu writes x for x > 0 and alpha·x elsewhere.
+// LeakyRelu writes x for x > 0 and alpha·x, rounded once, elsewhere.
 func LeakyRelu(dst, x []float32, alpha float32) {
 	if HasFMA {
 		kinked(false, dst, x, 1, alpha)
@@ -329,7 +329,7 @@ func LeakyRelu(dst, x []float32, alpha float32) {
 	}
 }
 
-// Where writes x where cond is not 0 and y elsewhere.
+// Where writes exactly x where cond is not 0, NaN included, and y elsewhere.
 func Where(dst, cond, x, y []float32) {
 	n := 0
 	if HasFMA {
@@ -422,7 +422,7 @@ func reciprocalPortable(dst, x []float32) {
 	}
 }
 
-// Fill writes v everywhere.
+// Fill writes exactly v everywhere.
 func Fill(dst []float32, v float32) {
 	for i := range dst {
 		dst[i] = v
