@@ -72,9 +72,14 @@ func (d *described) promised() (in, out []string) {
 		in, out = []string{"x " + sample, "t float32[T 1]"}, []string{"velocity " + sample}
 	case flow.SamplerKind:
 		in, out = []string{"x0 " + sample}, []string{"samples " + sample}
+	case flow.SampleKind:
+		in, out = []string{"seed int64[]", "count int64[]"}, []string{"samples " + sample}
 	}
 	if d.kind != flow.VelocityKind && d.steps == 0 {
 		in = append(in, "steps int64[]")
+	}
+	if d.kind == flow.SampleKind {
+		in = append(in, "offset int64[]")
 	}
 	switch c := d.spec.Condition; c.Kind {
 	case flow.Labels:

@@ -28,6 +28,7 @@ type recipe struct {
 var recipes = []recipe{
 	{flow.VelocityKind, onnx.Wide, false, velocityGraph, velocityUsage},
 	{flow.SamplerKind, onnx.Wide, true, samplerGraph, samplerUsage},
+	{flow.SampleKind, onnx.Seeded, true, sampleGraph, sampleUsage},
 }
 
 // Graphs are the names of the graphs that leave.

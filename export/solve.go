@@ -77,7 +77,8 @@ func looped(b *graph.Builder, m solver.Tableau, f *field, x, steps *graph.Value)
 		s.Output("x.next", step(s, m, f, x, grid{later, func(_ *graph.Builder, c float64) *graph.Value { return scaled[c] }}))
 	})
 	start := b.NamedConst("k0", tensor.New(tensor.Float32, 1, 1))
-	return b.OpN("Loop", graph.Attrs{"body": body}, 2, steps, nil, start, x)[1]
+	always := b.NamedConst("true", tensor.Scalar(true)) // may be left out, but then ONNX's reference implementation takes no step
+	return b.OpN("Loop", graph.Attrs{"body": body}, 2, steps, always, start, x)[1]
 }
 
 // stepSizes are h·c for each coefficient of a method.

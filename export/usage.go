@@ -58,6 +58,16 @@ func samplerUsage(s flow.Spec, o Options) string {
 	return b.String() + restText
 }
 
+// sampleUsage is the doc string of sample.onnx.
+func sampleUsage(s flow.Spec, o Options) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Samples of a flow-matching model from a seed, written by fmtool: noise, %s, the model's normaliser.\n\n", methodText(o))
+	fmt.Fprintf(&b, "Inputs: seed int64, of which all 64 bits count, so that a seed of 2^63 or more is given as seed - 2^64; count int64, the number of samples%s; "+
+		"offset int64, the number of the first sample, 0 or where another job left off%s. batch is count.\n", stepsText(o), conditionText(s, o))
+	fmt.Fprintf(&b, "Output: samples float32 %s, in data units. Sample k of a seed is the same in every job: offset and count cut jobs into shards.", dimsText(s))
+	return b.String() + restText
+}
+
 // methodText says how the graph solves.
 func methodText(o Options) string {
 	n, how := "n", "in a loop"

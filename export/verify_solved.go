@@ -3,16 +3,21 @@ package export
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"fmtool/models/flow"
 	"fmtool/models/graph"
+	"fmtool/models/noise"
 	"fmtool/models/onnx"
 	"fmtool/models/tensor"
 	"fmtool/runtime/engine"
 )
 
-// tries are the numbers of rows and steps that a graph which samples is tried with.
-var tries = []struct{ rows, steps int }{{1, 1}, {7, 3}, {16, 50}}
+// tries are what a graph that samples is tried with: rows and steps; and where it makes the noise, seed and offset, across the words' ends.
+var tries = []struct {
+	rows, steps  int
+	seed, offset uint64
+}{{1, 1, 7, 0}, {7, 3, 1<<63 + 5, 1<<32 - 4}, {16, 50, 1<<40 + 3, 5<<32 - 1}}
 
 // solvedTrials are those of a graph that samples. Their reference is Go's solver on its field in float64.
 func (d *described) solvedTrials(ctx context.Context, c Checks, field *graph.Graph) ([]trial, error) {
@@ -32,7 +37,8 @@ func (d *described) solvedTrials(ctx context.Context, c Checks, field *graph.Gra
 		if d.steps > 0 {
 			try.steps = d.steps
 		}
-		t, err := d.solvedTrial(ctx, program{ref, tensor.Float64}, field == nil, try.rows, try.steps, uint64(salt))
+		rest := append(d.inputs(try.rows, 1, uint64(salt)), d.weights(try.rows, uint64(salt))...)
+		t, err := d.solvedTrial(ctx, program{ref, tensor.Float64}, field == nil, rest, try.steps, try.seed, try.offset)
 		if err != nil {
 			return nil, err
 		}
@@ -54,24 +60,29 @@ func (d *described) openReference(c Checks, field *graph.Graph) (engine.Program,
 	return c.Reference.Open(file, engine.Options{Float64: true})
 }
 
-// solvedTrial tries rows and steps; whole says that the reference is the file, not its field.
-func (d *described) solvedTrial(ctx context.Context, ref program, whole bool, rows, steps int, salt uint64) (trial, error) {
-	field, w := d.inputs(rows, 1, salt), d.weights(rows, salt)
-	in := append([]tensor.Tensor{field[0]}, d.stepsInput(steps)...)
-	in = append(append(in, field[2:]...), w...)
-	shape := field[0].Shape()
-	t := trial{graph: string(d.kind), batch: rows, tolerance: solvedTolerance, units: &d.spec.Normaliser}
-	t.run = func(ctx context.Context, p program) (tensor.Tensor, error) { return p.evaluate(ctx, in, shape) }
+// solvedTrial tries rows of the field's inputs, x first and guidance last, with so many steps; whole says that the reference is the file, not its field.
+func (d *described) solvedTrial(ctx context.Context, ref program, whole bool, rows []tensor.Tensor, steps int, seed, offset uint64) (trial, error) {
+	x0 := rows[0]
+	t := trial{graph: string(d.kind), batch: x0.Dim(0), tolerance: solvedTolerance, units: &d.spec.Normaliser}
+	in := d.solvedInputs(rows, steps, seed, offset)
+	t.run = func(ctx context.Context, p program) (tensor.Tensor, error) { return p.evaluate(ctx, in, x0.Shape()) }
 	if whole {
 		want, err := t.run(ctx, ref)
 		t.want = want.Convert(tensor.Float64).Float64()
 		return t, err
 	}
-	if d.spec.Source == flow.DataSource {
-		field[0] = field[0].Clone() // in keeps the rows in data units
-		d.spec.Normaliser.Encode(field[0].Float32(), field[0].Float32())
+	rows = slices.Clone(rows)
+	switch rows[0] = x0.Clone(); {
+	case d.kind == flow.SampleKind:
+		noise.New(seed, noise.Sampling).Rows(rows[0].Float32(), offset, d.spec.Dim())
+	case d.spec.Source == flow.DataSource:
+		d.spec.Normaliser.Encode(rows[0].Float32(), x0.Float32())
 	}
-	x, err := d.exact(ref, w).solve(ctx, d.method, steps, d.spec.TimeMax, field)
+	var w []float32
+	if d.guided {
+		w, rows = rows[len(rows)-1].Float32(), rows[:len(rows)-1]
+	}
+	x, err := d.exact(ref, w).solve(ctx, d.method, steps, d.spec.TimeMax, rows)
 	if err != nil {
 		return t, err
 	}
@@ -79,12 +90,19 @@ func (d *described) solvedTrial(ctx context.Context, ref program, whole bool, ro
 	return t, nil
 }
 
-// stepsInput is the input steps, where there is one.
-func (d *described) stepsInput(n int) []tensor.Tensor {
-	if d.steps > 0 {
-		return nil
+// solvedInputs are the file's inputs for rows of the field's.
+func (d *described) solvedInputs(rows []tensor.Tensor, steps int, seed, offset uint64) []tensor.Tensor {
+	in := []tensor.Tensor{rows[0]}
+	if d.kind == flow.SampleKind {
+		in = []tensor.Tensor{tensor.Scalar(int64(seed)), tensor.Scalar(int64(rows[0].Dim(0)))}
 	}
-	return []tensor.Tensor{tensor.Scalar(int64(n))}
+	if d.steps == 0 {
+		in = append(in, tensor.Scalar(int64(steps)))
+	}
+	if d.kind == flow.SampleKind {
+		in = append(in, tensor.Scalar(int64(offset)))
+	}
+	return append(in, rows[2:]...)
 }
 
 // decode takes rows to data units in float64.
@@ -101,11 +119,11 @@ func (d *described) decode(x []float64) []float64 {
 }
 
 // exact is the field under guidance of weights w, as two evaluations: u = u_∅ + w (u_y − u_∅). Without weights it is the field.
-func (d *described) exact(field program, w []tensor.Tensor) program {
+func (d *described) exact(field program, w []float32) program {
 	if w == nil {
 		return field
 	}
-	return program{guided{field.Program, d, w[0].Float32()}, field.float}
+	return program{guided{field.Program, d, w}, field.float}
 }
 
 type guided struct {
