@@ -1,5 +1,4 @@
 """What Python consumers of an exported file rely on. Needs the program: FMTOOL=path/to/fmtool (make sets it)."""
-import os
 import pathlib
 import subprocess
 import sys
@@ -12,43 +11,7 @@ from onnx.reference import ReferenceEvaluator
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import sample as consumer
-
-FMTOOL = os.environ.get("FMTOOL")
-
-TABLE = "a,kind,b,c,c2\n" + "".join(f"{i % 7 + i / 50},{'xyz'[i % 3]},4.5,{i * i % 11},{i % 5}\n" for i in range(200))
-
-# name: the source, what to train on it
-MODELS = {
-    "moons": ["moons:n=400", "--unconditional"],
-    "labels": ["8gaussians:n=400"],
-    "constant column": ["table.csv", "--columns", "a,b,c", "--label", "kind", "--schedule", "cosine"],
-    "images": ["digits", "--width", "16"],
-    "vector": ["table.csv", "--columns", "a,c", "--condition", "b,c2"],
-}
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """Returns a function that trains and exports a small model once."""
-    if not FMTOOL:
-        if os.environ.get("CI") == "true":
-            pytest.fail("FMTOOL is not set")
-        pytest.skip("set FMTOOL to the program: make python-test does")
-    root = tmp_path_factory.mktemp("models")
-    (root / "table.csv").write_text(TABLE)
-    done = {}
-
-    def make(name):
-        if name not in done:
-            path = root / f"{name}.onnx"
-            small = ["--steps", "30", "--batch", "64", "--depth", "2", "-o", str(root / name)]
-            subprocess.run([FMTOOL, "train", *MODELS[name], *small], check=True, cwd=root, capture_output=True)
-            subprocess.run([FMTOOL, "export", str(path), "--run", str(root / name)], check=True, capture_output=True)
-            done[name] = path
-        return done[name]
-
-    return make
-
+from conftest import FMTOOL, MODELS
 
 def fmtool_samples(path, *args):
     out = subprocess.run([FMTOOL, "sample", str(path), *args], check=True, capture_output=True, text=True).stdout
@@ -126,11 +89,11 @@ def test_inspect_prints_the_code(model):
     assert code in out
 
 
-def test_same_run_same_bytes(model, tmp_path):
+def test_same_run_same_bytes(model, run, tmp_path):
     """Exporting a run twice gives the same bytes, which name no path."""
     path = model("moons")
     again = tmp_path / "again.onnx"
-    subprocess.run([FMTOOL, "export", str(again), "--run", str(path.with_suffix(""))], check=True, capture_output=True)
+    subprocess.run([FMTOOL, "export", str(again), "--run", str(run("moons"))], check=True, capture_output=True)
     assert again.read_bytes() == path.read_bytes()
     assert str(path.parent).encode() not in again.read_bytes()
 
