@@ -56,9 +56,9 @@ func SumRows(sum []float64, x []float32) {
 	if h == 0 || len(x) < h {
 		return
 	}
-	n := inSteps(h, 16)
-	for j := 0; j < n; j += 16 {
-		sumRowsVec(&sum[j], &x[j], len(x)/h, h)
+	n := 0
+	if HasFMA {
+		n = sumColumns(sum, x, len(x)/h, h)
 	}
 	for rest := sum[n:]; len(rest) > 0 && len(x) >= h; x = x[h:] {
 		for j, v := range x[n:h] {

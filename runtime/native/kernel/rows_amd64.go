@@ -11,7 +11,10 @@ func sumVec(acc *float64, x *float32, n int)
 func squaresVec(acc *float64, x *float32, n int, mean float64)
 
 //go:noescape
-func sumRowsVec(sum *float64, x *float32, rows, stride int)
+func sumRows256(sum *float64, x *float32, rows, stride int)
+
+//go:noescape
+func sumRows512(sum *float64, x *float32, rows, stride int)
 
 //go:noescape
 func largestVec(acc, x *float32, n int)
@@ -28,10 +31,21 @@ func normVec(dst, x, scale, bias *float32, moments *float64, n int)
 //go:noescape
 func normScaleVec(dst, x, scale *float32, moments *float64, n int)
 
+// sumColumns adds rows, stride apart, to the sums of whole steps of columns and returns how many columns these are.
+func sumColumns(sum []float64, x []float32, rows, stride int) (done int) {
+	for ; wide && done+32 <= len(sum); done += 32 {
+		sumRows512(&sum[done], &x[done], rows, stride)
+	}
+	for ; done+16 <= len(sum); done += 16 {
+		sumRows256(&sum[done], &x[done], rows, stride)
+	}
+	return done
+}
+
 // softmaxRow is softmaxPortable; elements left over go through a buffer, where e^−∞ = 0 fills up the sums.
 func softmaxRow(dst, x []float32, m float32) {
 	var s [lanes]float64
-	n := len(x) &^ (lanes - 1)
+	n := whole(len(x))
 	if n > 0 {
 		softmaxVec(&dst[0], &x[0], n, &s[0], m)
 	}
@@ -60,7 +74,7 @@ func normalise(dst, x, scale, bias []float32, mean, inv float64) {
 		return
 	}
 	moments := [2]float64{mean, inv}
-	n := len(x) &^ (lanes - 1)
+	n := whole(len(x))
 	if n > 0 {
 		if bias == nil {
 			normScaleVec(&dst[0], &x[0], &scale[0], &moments[0], n)

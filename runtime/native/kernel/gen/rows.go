@@ -1,6 +1,9 @@
 package main
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // rows are the kernels of sums and of normalised rows. Sums are in float64, in lanes that the caller holds; see Sum.
 func rows() {
@@ -12,12 +15,12 @@ func rows() {
 	sumRows()
 	largest()
 	softmax()
-	arguments("normVec", [2]string{"dst", "DI"}, [2]string{"x", "SI"}, [2]string{"scale", "BX"}, [2]string{"bias", "DX"}, [2]string{"moments", "AX"},
-		[2]string{"n", "CX"})
-	norm("\tVMOVUPS (BX), Y2\n\tVFMADD213PS (DX), Y2, Y0", "DX")
-	arguments("normScaleVec", [2]string{"dst", "DI"}, [2]string{"x", "SI"}, [2]string{"scale", "BX"}, [2]string{"moments", "AX"},
-		[2]string{"n", "CX"})
-	norm("\tVMULPS (BX), Y0, Y0")
+	function("scaleVec", []argument{{"dst", "DI"}, {"x", "SI"}, {"n", "CX"}, {"s", "Y15"}}, nil, func() {
+		p("\tVMULPS %s, Y15, Y0", in("(SI)"))
+		store("Y0", "(DI)")
+	}, nil)
+	norm("normVec", true)
+	norm("normScaleVec", false)
 }
 
 // inLanes adds n numbers at SI, n a multiple of 16, to the sixteen sums at DI: number i to sum i mod 16. before may change four of them.
@@ -38,22 +41,26 @@ func inLanes(before func(y int)) {
 	p("\tVZEROUPPER\n\tRET\n")
 }
 
-// sumRows adds sixteen columns of a matrix to their sums, row by row.
+// sumRows adds four vectors of columns of a matrix to their sums, row by row: sixteen columns, thirty-two with AVX-512.
 func sumRows() {
-	arguments("sumRowsVec", [2]string{"sum", "DI"}, [2]string{"x", "SI"}, [2]string{"rows", "CX"}, [2]string{"stride", "DX"})
-	p("\tSHLQ $2, DX")
-	for i := range 4 {
-		p("\tVMOVUPD %d(DI), Y%d", 32*i, 4+i)
+	for _, t := range []tier{avx2, avx512} {
+		arguments("sumRows"+t.name, [2]string{"sum", "DI"}, [2]string{"x", "SI"}, [2]string{"rows", "CX"}, [2]string{"stride", "DX"})
+		half := map[bool]string{false: "X", true: "Y"}[t.wide()]
+		b := 4 * t.lanes
+		p("\tSHLQ $2, DX")
+		for i := range 4 {
+			p("\tVMOVUPD %d(DI), %s%d", b*i, t.reg, 4+i)
+		}
+		p("loop:")
+		for i := range 4 {
+			p("\tVMOVUPS %d(SI), %s%d\n\tVCVTPS2PD %s%d, %s%d\n\tVADDPD %s%d, %s%d, %s%d", b/2*i, half, i, half, i, t.reg, i, t.reg, i, t.reg, 4+i, t.reg, 4+i)
+		}
+		p("\tADDQ DX, SI\n\tDECQ CX\n\tJNZ loop")
+		for i := range 4 {
+			p("\tVMOVUPD %s%d, %d(DI)", t.reg, 4+i, b*i)
+		}
+		p("\tVZEROUPPER\n\tRET\n")
 	}
-	p("loop:")
-	for i := range 4 {
-		p("\tVCVTPS2PD %d(SI), Y%d\n\tVADDPD Y%d, Y%d, Y%d", 16*i, i, i, 4+i, 4+i)
-	}
-	p("\tADDQ DX, SI\n\tDECQ CX\n\tJNZ loop")
-	for i := range 4 {
-		p("\tVMOVUPD Y%d, %d(DI)", 4+i, 32*i)
-	}
-	p("\tVZEROUPPER\n\tRET\n")
 }
 
 // largest leaves at acc the largest of each eighth of n numbers, n a multiple of 8; NaN if one of them was.
@@ -64,33 +71,78 @@ func largest() {
 	p("\tADDQ $32, SI\n\tSUBQ $8, CX\n\tJNZ loop\n\tVORPS Y1, Y0, Y0\n\tVMOVUPS Y0, (DI)\n\tVZEROUPPER\n\tRET\n")
 }
 
-// softmax writes p = eˣ⁻ᵐ for n numbers, n a multiple of 8, and adds them to eight sums. What the difference d = x − m loses,
+// softmax writes p = eˣ⁻ᵐ and adds it to eight sums, number i to sum i mod 8. What the difference d = x − m loses,
 // ε = (x − (d − (d − x))) − (m + (d − x)), comes back as p + p·ε where p is not 0.
 func softmax() {
-	p("// func softmaxVec(dst, x *float32, n int, acc *float64, m float32)\nTEXT ·softmaxVec(SB), NOSPLIT, $0-36")
-	p("\tMOVQ dst+0(FP), DI\n\tMOVQ x+8(FP), SI\n\tMOVQ n+16(FP), CX\n\tMOVQ acc+24(FP), DX\n\tVBROADCASTSS m+32(FP), Y13")
-	p("\tVMOVUPS %s, Y15\n\tVMOVUPS %s, Y14\n\tVMOVUPD (DX), Y11\n\tVMOVUPD 32(DX), Y12", constant(low), constant(high))
-	p("loop:\n\tVMOVUPS (SI), Y5\n\tVSUBPS Y13, Y5, Y0\n\tVCMPPS $13, Y15, Y0, Y8") // d ≥ low
-	p("\tVSUBPS Y5, Y0, Y6\n\tVSUBPS Y6, Y0, Y7\n\tVSUBPS Y7, Y5, Y5\n\tVADDPS Y6, Y13, Y6\n\tVSUBPS Y6, Y5, Y5\n\tVANDPS Y8, Y5, Y5")
-	exp(false)
-	p("\tVFMADD231PS Y5, Y0, Y0\n\tVMOVUPS Y0, (DI)")
-	p("\tVCVTPS2PD X0, Y1\n\tVEXTRACTF128 $1, Y0, X0\n\tVCVTPS2PD X0, Y2\n\tVADDPD Y1, Y11, Y11\n\tVADDPD Y2, Y12, Y12")
-	p("\tADDQ $32, SI\n\tADDQ $32, DI\n\tSUBQ $8, CX\n\tJNZ loop\n\tVMOVUPD Y11, (DX)\n\tVMOVUPD Y12, 32(DX)\n\tVZEROUPPER\n\tRET\n")
-	p("// func scaleVec(dst, x *float32, n int, s float32)\nTEXT ·scaleVec(SB), NOSPLIT, $0-28")
-	p("\tMOVQ dst+0(FP), DI\n\tMOVQ x+8(FP), SI\n\tMOVQ n+16(FP), CX\n\tVBROADCASTSS s+24(FP), Y15")
-	p("loop:\n\tVMULPS (SI), Y15, Y0\n\tVMOVUPS Y0, (DI)")
-	each("SI", "DI")
+	args := []argument{{"dst", "DI"}, {"x", "SI"}, {"n", "CX"}, {"acc", "AX"}, {"m", "Y13"}}
+	function("softmaxVec", args, func() {
+		keep(low, "Y15")
+		keep(high, "Y14")
+		p("\tVMOVUPD (AX), Y11")
+		if !now.wide() {
+			p("\tVMOVUPD 32(AX), Y12")
+		}
+	}, func() {
+		load("(SI)", "Y5")
+		p("\tVSUBPS Y13, Y5, Y0")
+		compare(13, "Y15", "Y0", "M6") // d ≥ low
+		p("\tVSUBPS Y5, Y0, Y8\n\tVSUBPS Y8, Y0, Y7\n\tVSUBPS Y7, Y5, Y5\n\tVADDPS Y8, Y13, Y8\n\tVSUBPS Y8, Y5, Y5")
+		only("M6", "Y5", "Y5")
+		exp(false)
+		p("\tVFMADD231PS Y5, Y0, Y0")
+		store("Y0", "(DI)")
+		if tail { // what is not there adds nothing
+			p("\tVMOVAPS.Z Y0, K7, Y0")
+		}
+		halves("Y0", "1", "2")
+		if now.wide() {
+			p("\tVADDPD Y1, Y11, Y11\n\tVADDPD Y2, Y11, Y11")
+		} else {
+			p("\tVADDPD Y1, Y11, Y11\n\tVADDPD Y2, Y12, Y12")
+		}
+	}, func() {
+		p("\tMOVQ acc+24(FP), AX\n\tVMOVUPD Y11, (AX)")
+		if !now.wide() {
+			p("\tVMOVUPD Y12, 32(AX)")
+		}
+	})
 }
 
-// norm normalises n numbers, n a multiple of 8, with the mean and the inverse deviation at AX, in float64 and rounded; then, in Y0, they are scaled.
-func norm(scaled string, moving ...string) {
-	p("\tVBROADCASTSD (AX), Y15\n\tVBROADCASTSD 8(AX), Y14")
-	p("loop:")
-	for i := range 2 {
-		p("\tVCVTPS2PD %d(SI), Y%d\n\tVSUBPD Y15, Y%d, Y%d\n\tVMULPD Y14, Y%d, Y%d\n\tVCVTPD2PSY Y%d, X%d", 16*i, i, i, i, i, i, i, i)
+// halves converts the halves of a register of float32 to float64, in two registers; it may change that.
+func halves(from, low, high string) {
+	n := from[1:]
+	if now.wide() {
+		out.WriteString(fmt.Sprintf("\tVCVTPS2PD Y%s, Z%s\n\tVEXTRACTF32X8 $1, Z%s, Y%s\n\tVCVTPS2PD Y%s, Z%s\n", n, low, n, n, n, high))
+		return
 	}
-	p("\tVINSERTF128 $1, X1, Y0, Y0\n%s\n\tVMOVUPS Y0, (DI)", scaled)
-	each(append(moving, "DI", "SI", "BX")...)
+	p("\tVCVTPS2PD X%s, Y%s\n\tVEXTRACTF128 $1, Y%s, X%s\n\tVCVTPS2PD X%s, Y%s", n, low, n, n, n, high)
+}
+
+// norm normalises numbers with the mean and the inverse deviation at AX, in float64 and rounded; then they are scaled, and biased.
+func norm(name string, bias bool) {
+	args := []argument{{"dst", "DI"}, {"x", "SI"}, {"scale", "BX"}}
+	if bias {
+		args = append(args, argument{"bias", "DX"})
+	}
+	function(name, append(args, argument{"moments", "AX"}, argument{"n", "CX"}), func() { p("\tVBROADCASTSD (AX), Y15\n\tVBROADCASTSD 8(AX), Y14") }, func() {
+		load("(SI)", "Y0")
+		halves("Y0", "1", "2")
+		for _, y := range []int{1, 2} {
+			p("\tVSUBPD Y15, Y%d, Y%d\n\tVMULPD Y14, Y%d, Y%d", y, y, y, y)
+		}
+		if now.wide() {
+			out.WriteString("\tVCVTPD2PS Z1, Y1\n\tVCVTPD2PS Z2, Y2\n\tVINSERTF32X8 $1, Y2, Z1, Z0\n")
+		} else {
+			p("\tVCVTPD2PSY Y1, X1\n\tVCVTPD2PSY Y2, X2\n\tVINSERTF128 $1, X2, Y1, Y0")
+		}
+		if bias {
+			load("(BX)", "Y2")
+			p("\tVFMADD213PS %s, Y2, Y0", in("(DX)"))
+		} else {
+			p("\tVMULPS %s, Y0, Y0", in("(BX)"))
+		}
+		store("Y0", "(DI)")
+	}, nil)
 }
 
 // arguments loads pointers and the number of elements, which comes last, from the stack.
@@ -107,12 +159,4 @@ func arguments(name string, args ...[2]string) {
 	for i, a := range args {
 		p("\tMOVQ %s+%d(FP), %s", a[0], 8*i, a[1])
 	}
-}
-
-// each closes a loop over vectors: the registers advance by one vector, CX counts elements.
-func each(registers ...string) {
-	for _, r := range registers {
-		p("\tADDQ $32, %s", r)
-	}
-	p("\tSUBQ $8, CX\n\tJNZ loop\n\tVZEROUPPER\n\tRET\n")
 }
