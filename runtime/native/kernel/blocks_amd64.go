@@ -48,9 +48,9 @@ func (a left) copied(n int) bool {
 // product is multiply, block by block of A and of the columns of B.
 func (mem *borrowed) product(m, depth int, a left, b *right, c []float32, ldc int, s start, from, to int) {
 	copied := a.copied(to - from)
-	parts := (m + shape.tall - 1) / shape.tall
+	parts := partsOf(m, shape.tall)
 	for part, i := 0, 0; part < parts; part++ {
-		next := m * (part + 1) / parts
+		next := endOf(m, part, parts)
 		x := a.at(i, 0)
 		if copied {
 			x = mem.get().copy(x, next-i, depth)

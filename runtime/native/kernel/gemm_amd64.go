@@ -11,9 +11,9 @@ func multiply(m, depth int, a left, b *right, c []float32, ldc int, s start, fro
 		panels(m, depth, a, b, c, ldc, s, from, to)
 		return
 	}
-	parts := (m + shape.rows - 1) / shape.rows
+	parts := partsOf(m, shape.rows)
 	for part, i := 0, 0; part < parts; part++ {
-		next := m * (part + 1) / parts
+		next := endOf(m, part, parts)
 		panels(next-i, depth, a.at(i, 0), b, c[i*ldc:], ldc, s.at(i, 0), from, to)
 		i = next
 	}
@@ -22,17 +22,17 @@ func multiply(m, depth int, a left, b *right, c []float32, ldc int, s start, fro
 // panels is multiply, panel by panel.
 func panels(m, depth int, a left, b *right, c []float32, ldc int, s start, from, to int) {
 	t := tile{k: depth, aRow: a.row, aCol: a.col, bPanel: b.step(), cRow: ldc, fromRow: s.row}
-	parts := (m + shape.rows - 1) / shape.rows
+	parts := partsOf(m, shape.rows)
 	for j := from; j < to; {
 		var cols int
 		t.b, t.bRow, cols = b.panel(j)
 		vectors := width(cols) / shape.lanes
-		if many := several(m, (to-j)/shape.columns); many > 2 {
+		if many := several(m, to-j); many > 2 {
 			vectors, cols = many, many*shape.lanes
 		}
 		t.last = cols - (vectors-1)*shape.lanes
 		for part, i := 0, 0; part < parts; part++ {
-			next := m * (part + 1) / parts
+			next := endOf(m, part, parts)
 			t.a, t.c, t.from = &a.data[i*a.row], &c[i*ldc+j], s.first(i, j)
 			t.run(next-i, vectors)
 			i = next

@@ -7,7 +7,7 @@ const thin = 4
 
 // narrowColumns is the number of the last of n columns that are too few for a panel.
 func narrowColumns(n int) int {
-	if rest := n % shape.columns; rest <= thin {
+	if rest := n & (shape.columns - 1); rest <= thin {
 		return rest
 	}
 	return 0
@@ -40,7 +40,7 @@ func narrowProduct(mem *borrowed, m, n, k int, a, b left, c []float32, ldc int, 
 }
 
 func dots(m, n, k int, a, b left, c []float32, ldc int, s start) {
-	t := tile{k: k, aRow: a.row, b: &b.data[0], bPanel: b.row, cRow: ldc, fromRow: s.row, last: (k-1)%shape.lanes + 1}
+	t := tile{k: k, aRow: a.row, b: &b.data[0], bPanel: b.row, cRow: ldc, fromRow: s.row, last: (k-1)&(shape.lanes-1) + 1}
 	rows, kind := shape.lanes/4, thin+n-1
 	for i := 0; i < m; i += rows {
 		if m-i < rows {

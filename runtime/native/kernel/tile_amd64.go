@@ -62,11 +62,11 @@ func (t *tile) run(rows, vectors int) {
 }
 
 // several is the number of vectors that a kernel of a few rows does at a time, so that enough sums hide the latency of an addition.
-func several(rows, panels int) int {
+func several(rows, columns int) int {
 	switch {
-	case rows == 1 && panels >= 4:
+	case rows == 1 && columns >= 4*shape.columns:
 		return 8
-	case rows <= 2 && panels >= 2:
+	case rows <= 2 && columns >= 2*shape.columns:
 		return 4
 	}
 	return 2
@@ -138,4 +138,20 @@ func (s start) first(i, j int) *float32 {
 		return &zeros[0]
 	}
 	return &s.data[i*s.row+j]
+}
+
+// partsOf is the number of parts, as even as can be, into which n falls if none is greater than most. One part, of a few rows, costs no division.
+func partsOf(n, most int) int {
+	if n <= most {
+		return 1
+	}
+	return (n + most - 1) / most
+}
+
+// endOf is where a part ends.
+func endOf(n, part, parts int) int {
+	if parts == 1 {
+		return n
+	}
+	return n * (part + 1) / parts
 }
