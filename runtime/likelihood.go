@@ -35,6 +35,7 @@ type Densities struct {
 	Log         []float64 // log p, the mean over the probes if it is estimated
 	Err         []float64 // standard error of that mean; nil if exact or of a single probe
 	Evaluations int       // of the field and its divergence for each row
+	unknown     float64   // error of the probes if Err is nil
 }
 
 // Sample fills dst [N, D...] (or flat) with samples in data units, noise rows offset, offset + 1, … of the seed, and returns their log-densities. y is the
@@ -102,8 +103,11 @@ func (l Likelihood) run(ctx context.Context, rows, y tensor.Tensor, ends []float
 	}
 	total := rows.Dim(0)
 	d := Densities{Log: make([]float64, total)}
-	if l.Field.Divergence().Probes > 1 {
+	switch p := l.Field.Divergence().Probes; {
+	case p > 1:
 		d.Err = make([]float64, total)
+	case p == 1:
+		d.unknown = math.NaN()
 	}
 	grid := solver.Grid(l.Steps)
 	for k := range grid {
@@ -128,7 +132,9 @@ func (l Likelihood) run(ctx context.Context, rows, y tensor.Tensor, ends []float
 		}, &d); err != nil {
 			return d, err
 		}
-		w.densities(&d, at, ends[0] > ends[1])
+		if err := w.densities(&d, at, ends[0] > ends[1]); err != nil {
+			return d, err
+		}
 		end(w.x.Float64(), at, n)
 	}
 	return d, nil
@@ -243,8 +249,8 @@ func (w *walk) field(ctx context.Context, dst, state []float64, t float64) error
 }
 
 // densities unpacks the last state and writes the log-densities of its rows from row at on. Forward the gain adds to log N at the start; in reverse
-// log N is that of the last state, and the gain is taken back.
-func (w *walk) densities(d *Densities, at int, reverse bool) {
+// log N is that of the last state, and the gain is taken back. A number that is not finite is an error.
+func (w *walk) densities(d *Densities, at int, reverse bool) error {
 	width, jacobian := w.dim+w.p, w.f.Spec().Normaliser.LogJacobian(w.dim)
 	for i := range w.n {
 		row := w.state[i*width : (i+1)*width]
@@ -255,10 +261,14 @@ func (w *walk) densities(d *Densities, at int, reverse bool) {
 		}
 		mean, err := meanError(row[w.dim:])
 		d.Log[at+i] = base + sign*mean + jacobian
+		if math.IsNaN(d.Log[at+i]) || math.IsInf(d.Log[at+i], 0) {
+			return fmt.Errorf("runtime: likelihood: row %d gets %g: the solver leaves the numbers there; take more steps, or look at the row", at+i, d.Log[at+i])
+		}
 		if d.Err != nil {
 			d.Err[at+i] = err
 		}
 	}
+	return nil
 }
 
 // meanError is the mean of v and its standard error, NaN of a single number.
@@ -275,6 +285,18 @@ func meanError(v []float64) (mean, err float64) {
 
 // Mean is the mean log-density over rows, in nats, and its standard error over them, to which the spread of rows and of probes both contribute.
 func (d Densities) Mean() (mean, err float64) { return meanError(d.Log) }
+
+// ProbeErr is the part of that standard error which the probes have: 0 if the divergence is exact, NaN if one probe does not tell.
+func (d Densities) ProbeErr() float64 {
+	if d.Err == nil {
+		return d.unknown
+	}
+	square := 0.0
+	for _, e := range d.Err {
+		square += e * e
+	}
+	return math.Sqrt(square) / float64(len(d.Err))
+}
 
 // BitsPerDim is −log₂ p of a row for each of its dims numbers, where the log-density of numbers dequantised by noise of one bin is that of bins [TH16]:
 // −(log p + dims·ln width)/(dims·ln 2). Constant columns do not count.

@@ -181,7 +181,7 @@ func TestHutchinson(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, gaussian := range []bool{false, true} {
-		const probes = 32
+		const probes = 24
 		f := divergence(t, file, engine.Options{}, runtime.Divergence{Probes: probes, Gaussian: gaussian, Seed: 3})
 		got, err := (runtime.Likelihood{Field: f, Steps: 50}).Data(t.Context(), rows, tensor.Tensor{})
 		if err != nil {
@@ -198,7 +198,11 @@ func TestHutchinson(t *testing.T) {
 		}
 		mean, _ := got.Mean()
 		want, _ := exact.Mean()
-		if e := math.Sqrt(spread) / 64; math.Abs(mean-want) > 3*e {
+		e := got.ProbeErr()
+		if math.Abs(e-math.Sqrt(spread)/64) > 1e-12 || exact.ProbeErr() != 0 {
+			t.Errorf("gaussian %v: error %g of the mean by probes, %g exactly", gaussian, e, exact.ProbeErr())
+		}
+		if math.Abs(mean-want) > 3*e {
 			t.Errorf("gaussian %v: mean %.4f ± %.4f, exact %.4f", gaussian, mean, e, want)
 		}
 	}
@@ -342,6 +346,7 @@ func TestLikelihoodRefuses(t *testing.T) {
 		want string
 	}{
 		"source of data":     {runtime.Likelihood{Field: divergence(t, from, engine.Options{}, runtime.Divergence{})}, rows, tensor.Tensor{}, "not at noise"},
+		"far away":           {runtime.Likelihood{Field: m}, tensor.Full(float32(1e38), 2, 2), tensor.Tensor{}, "row 0"},
 		"other width":        {runtime.Likelihood{Field: m}, tensor.New(tensor.Float32, 2, 3), tensor.Tensor{}, "want float32 [N [2]]"},
 		"negative steps":     {runtime.Likelihood{Field: m, Steps: -1}, rows, tensor.Tensor{}, "positive"},
 		"labels of none":     {runtime.Likelihood{Field: m}, rows, tensor.New(tensor.Int64, 2), "takes no condition"},

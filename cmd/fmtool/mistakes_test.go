@@ -150,6 +150,18 @@ func TestMistakes(t *testing.T) {
 		"rescale alone":         {[]string{"sample", model, "--guidance-rescale", "0.5", "--engine", "native"}, "add --guidance"},
 		"guidance of none":      {[]string{"sample", plain, "--guidance", "2", "--engine", "native"}, "without condition"},
 		"guidance untrained":    {[]string{"sample", kept, "--guidance", "2", "--class", "0", "--engine", "native"}, "--label-drop"},
+		"density of guided":     {[]string{"sample", model, "--log-prob", "--guidance", "2", "--class", "0"}, "exclude each other"},
+		"density elsewhere":     {[]string{"sample", model, "--log-prob", "--schedule", "cosine"}, "exclude each other"},
+		"density in a picture":  {[]string{"sample", model, "--log-prob", "-o", filepath.Join(dir, "a.png")}, ".csv"},
+		"probes of nothing":     {[]string{"sample", model, "--probes", "4"}, "--log-prob"},
+		"no probes":             {[]string{"likelihood", model, "moons", "--probes", "0"}, "positive"},
+		"unknown probes":        {[]string{"likelihood", model, "moons", "--probe-kind", "gausian"}, `did you mean "gaussian"`},
+		"density of digits":     {[]string{"likelihood", model, "digits", "--engine", "native"}, "dimensions"},
+		"density without class": {[]string{"likelihood", kept, "swissroll:n=10", "--engine", "native"}, "label drop-out"},
+		"two classes of a row":  {[]string{"likelihood", model, "moons", "--class", "0", "--unconditional"}, "exclude each other"},
+		"float64 on ort":        {[]string{"likelihood", model, "moons", "--float64"}, "--engine native"},
+		"densities of no kind":  {[]string{"likelihood", model, "moons", "-o", filepath.Join(dir, "a.txt")}, ".csv or .npy"},
+		"bins of less":          {[]string{"likelihood", model, "moons", "--dequantise", "-1"}, "positive"},
 		"inspect text":          {[]string{"inspect", filepath.Join(dir, "text.onnx")}, "text.onnx"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -24,6 +24,7 @@ import (
 type sampleFlags struct {
 	engines  engineFlags
 	guidance guidanceFlags
+	logProb  logProbFlags
 	s        runtime.Sampler
 	n        int
 	perClass int
@@ -65,6 +66,7 @@ whatever the batch, the number of rows or the machine. The file is all that is n
 	s.StringVar(&f.beside, "beside", "", "data set to draw left of a scatter plot")
 	s.BoolVar(&f.force, "force", false, "replace an existing file")
 	f.guidance.add(cmd)
+	f.logProb.add(cmd)
 	f.engines.add(cmd)
 	return cmd
 }
@@ -74,6 +76,9 @@ func (f *sampleFlags) run(cmd *cobra.Command, path string) error {
 		if err := absent(f.out, f.force); err != nil {
 			return err
 		}
+	}
+	if err := f.logProb.check(cmd.Flags().Changed, f.out); err != nil {
+		return err
 	}
 	file, err := readFile(path)
 	if err != nil {
@@ -115,7 +120,8 @@ func (f *sampleFlags) run(cmd *cobra.Command, path string) error {
 	}
 	f.s.Progress = sampleProgress(cmd.ErrOrStderr())
 	samples := tensor.New(tensor.Float32, f.n, spec.Dim())
-	if _, err := f.s.Sample(cmd.Context(), samples, y); err != nil {
+	logs, err := f.draw(cmd, file, samples, y)
+	if err != nil {
 		return err
 	}
 	set := &data.Set{Rows: samples.Float32(), Dims: spec.Dims, Columns: spec.Columns}
@@ -123,7 +129,7 @@ func (f *sampleFlags) run(cmd *cobra.Command, path string) error {
 		set.Labels, set.Classes = y.Int64(), spec.Condition.Names
 	}
 	var b bytes.Buffer
-	if err := write(&b, set); err != nil {
+	if err := write(&b, beside(set, spec, logs)); err != nil {
 		return err
 	}
 	if f.out == "" {

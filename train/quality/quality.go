@@ -41,7 +41,7 @@ func New(field runtime.VelocityField, set *data.Set, o Options) (*Judge, error) 
 	if !slices.Equal(spec.Dims, set.Dims) {
 		return nil, fmt.Errorf("quality: rows of the data have dimensions %v, samples of the model %v; choose the model's columns", set.Dims, spec.Dims)
 	}
-	set, err := conditioned(spec.Condition, set)
+	set, err := Conditioned(spec.Condition, set)
 	if err != nil {
 		return nil, err
 	}
@@ -82,8 +82,8 @@ func usual(n int) []metric.Metric {
 	return out
 }
 
-// conditioned is the set with its labels in the numbers of the condition's classes, which are matched by name.
-func conditioned(c flow.Condition, set *data.Set) (*data.Set, error) {
+// Conditioned is the set with its labels in the numbers of the condition's classes, which are matched by name.
+func Conditioned(c flow.Condition, set *data.Set) (*data.Set, error) {
 	switch {
 	case c.Kind == flow.Vector && len(set.Given) != c.Width:
 		return nil, fmt.Errorf("quality: the model is conditioned on %d numbers (%q), the data give %d (%q)", c.Width, c.Names, len(set.Given), set.Given)

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"fmtool/models/flow"
+	"fmtool/models/tensor"
+	"fmtool/runtime"
+	"fmtool/train/data"
+)
+
+// logProbFlags ask for the log-density of each sample.
+type logProbFlags struct {
+	on         bool
+	divergence divergenceFlags
+}
+
+func (f *logProbFlags) add(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.on, "log-prob", false, "add a column with the log-density of each sample, in nats and data units; use --solver rk4 or better")
+	f.divergence.add(cmd)
+}
+
+// check refuses what has no log-density here, among the flags that were given, and a file that has no column for it.
+func (f *logProbFlags) check(given func(name string) bool, out string) error {
+	for _, name := range []string{"probes", "probe-kind"} {
+		if !f.on && given(name) {
+			return fmt.Errorf("--%s is for log-densities; add --log-prob", name)
+		}
+	}
+	if !f.on {
+		return nil
+	}
+	for name, why := range map[string]string{
+		"sde": "a stochastic sampler has no flow to follow", "guidance": "guided samples follow another field than the model's",
+		"schedule": "it is computed along the model's own path", "source": "it needs samples that start at noise",
+	} {
+		if given(name) {
+			return fmt.Errorf("--log-prob and --%s exclude each other: %s", name, why)
+		}
+	}
+	if out != "" && filepath.Ext(out) != ".csv" {
+		return errors.New("--log-prob adds a column to a CSV; give -o a name that ends in .csv")
+	}
+	return nil
+}
+
+// draw fills samples and returns their log-densities, nil unless they are asked for.
+func (f *sampleFlags) draw(cmd *cobra.Command, file []byte, samples, y tensor.Tensor) ([]float64, error) {
+	if f.logProb.on {
+		return f.logProb.sample(cmd, file, &f.engines, f.s, samples, y)
+	}
+	_, err := f.s.Sample(cmd.Context(), samples, y)
+	return nil, err
+}
+
+// sample draws samples together with their log-densities, with the sampler's settings.
+func (f *logProbFlags) sample(cmd *cobra.Command, file []byte, engines *engineFlags, s runtime.Sampler, dst, y tensor.Tensor) ([]float64, error) {
+	d, err := f.divergence.parse(s.Seed)
+	if err != nil {
+		return nil, err
+	}
+	e, err := engines.open()
+	if err != nil {
+		return nil, err
+	}
+	m, err := runtime.OpenDivergence(e, file, engines.options, d)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close() //nolint:errcheck // it only frees
+	l := runtime.Likelihood{Field: m, Method: s.Method, Steps: s.Steps, Batch: s.Batch, Progress: s.Progress}
+	found, err := l.Sample(cmd.Context(), dst, y, s.Seed, s.Offset)
+	return found.Log, err
+}
+
+// beside is the set with log-densities, if there are any, as its last column.
+func beside(set *data.Set, spec flow.Spec, logs []float64) *data.Set {
+	if logs == nil {
+		return set
+	}
+	dim := spec.Dim()
+	out := &data.Set{Dims: []int{dim + 1}, Columns: slices.Clone(spec.Columns), Labels: set.Labels, Classes: set.Classes}
+	for j := len(out.Columns); j < dim; j++ {
+		out.Columns = append(out.Columns, "x"+strconv.Itoa(j+1))
+	}
+	out.Columns = append(out.Columns, logDensity)
+	for i, l := range logs {
+		out.Rows = append(append(out.Rows, set.Rows[i*dim:(i+1)*dim]...), float32(l))
+	}
+	return out
+}
