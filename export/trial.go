@@ -52,7 +52,7 @@ func (p program) solve(ctx context.Context, m solver.Tableau, steps int, timeMax
 		err := s.Run(ctx, func(ctx context.Context, dst, x []float32, t float32) error {
 			own[0], own[1].Float32()[0] = tensor.Of(x, shape...), min(t, float32(timeMax))
 			return p.Run(ctx, own, []tensor.Tensor{tensor.Of(dst, shape...)})
-		}, steps, nil)
+		}, solver.Grid(steps), nil)
 		return tensor.Of(s.State(), shape...), err
 	}
 	for i, t := range own {

@@ -194,3 +194,32 @@ func (r recorder) Velocity(ctx context.Context, dst, x, t, y tensor.Tensor) erro
 	*r.at = append(*r.at, t.Float32()[0])
 	return r.closed.Velocity(ctx, dst, x, t, y)
 }
+
+// A sampler steps along the grid of its model, unless it is given another; n steps are n evaluations on any.
+func TestSamplerTakesTheModelsGrid(t *testing.T) {
+	carried, err := flow.ParseGrid("shift:3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	even, once := flow.Grid{}, carried.WithShift(3)
+	for name, c := range map[string]struct {
+		grid *flow.Grid
+		want string
+	}{"the model's": {nil, "[0 0.1 0.25 0.5]"}, "even": {&even, "[0 0.25 0.5 0.75]"}, "the model's shift once more": {&once, "[0 0.1 0.25 0.5]"}} {
+		var at []float32
+		f := recorder{closedOn(t, "linear"), &at}
+		f.spec.Grid = carried
+		stats, err := (runtime.Sampler{Field: f, Steps: 4, Grid: c.grid}).Sample(t.Context(), tensor.New(tensor.Float32, 3, 2), tensor.Tensor{})
+		if got := fmt.Sprint(at); err != nil || got != c.want || stats.Evaluations != 4 {
+			t.Errorf("%s: %d evaluations at %s, want %s (%v)", name, stats.Evaluations, got, c.want, err)
+		}
+	}
+	close, err := flow.ParseGrid("beta:0.05,0.05")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := runtime.Sampler{Field: closedOn(t, "linear"), Steps: 100, Grid: &close}
+	if _, err := s.Sample(t.Context(), tensor.New(tensor.Float32, 3, 2), tensor.Tensor{}); err == nil || !strings.Contains(err.Error(), "fewer steps") {
+		t.Errorf("steps at one time: %v", err)
+	}
+}

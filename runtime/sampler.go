@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"fmtool/models/flow"
 	"fmtool/models/noise"
 	"fmtool/models/tensor"
 	"fmtool/runtime/solver"
@@ -15,6 +16,7 @@ type Sampler struct {
 	Field    VelocityField
 	Method   solver.Tableau // zero: Euler
 	Steps    int            // 0 means 100
+	Grid     *flow.Grid     // where the steps lie; nil: the model's own
 	Seed     uint64
 	Offset   uint64                // number of the first row: a job can be cut into shards
 	Batch    int                   // rows at a time; 0 means 1024
@@ -48,6 +50,10 @@ func (s Sampler) Sample(ctx context.Context, dst, y tensor.Tensor) (Stats, error
 	if s.Method.B == nil {
 		s.Method = solver.Euler
 	}
+	times, err := s.times(spec)
+	if err != nil {
+		return Stats{}, err
+	}
 	n := dst.Dim(0)
 	if !y.IsZero() && (y.Rank() < 1 || y.Dim(0) != n) {
 		return Stats{}, fmt.Errorf("runtime: condition %v for %d samples", y, n)
@@ -68,7 +74,7 @@ func (s Sampler) Sample(ctx context.Context, dst, y tensor.Tensor) (Stats, error
 		if s.Progress != nil {
 			each = func(step int) { s.Progress(at*s.Steps+rows*(step+1), n*s.Steps) }
 		}
-		if err := b.stepper.Run(ctx, b.field, s.Steps, each); err != nil {
+		if err := b.stepper.Run(ctx, b.field, times, each); err != nil {
 			return stats, err
 		}
 		spec.Normaliser.Decode(dst.Float32()[at*dim:(at+rows)*dim], x, dim)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,6 +33,8 @@ type sampleFlags struct {
 	given    []float64
 	solver   string
 	schedule string
+	grid     string
+	shift    float64
 	out      string
 	beside   string
 	force    bool
@@ -59,6 +62,8 @@ whatever the batch, the number of rows or the machine. The file is all that is n
 	s.IntVar(&f.s.Steps, "steps", 100, "steps of the solver")
 	s.StringVar(&f.solver, "solver", "euler", "euler, midpoint, heun or rk4")
 	s.StringVar(&f.schedule, "schedule", "", "path to sample along, another than the model was trained on: a name of train --schedule (default: the model's)")
+	s.StringVar(&f.grid, "grid", "", "where the steps lie: quantiles of "+strings.Join(flow.TimesNames(), ", ")+" (default: the model's, else uniform)")
+	s.Float64Var(&f.shift, "shift", 0, "time shift of the steps in place of the grid's own: above 1 more of them near the noise, 1 for none")
 	s.Uint64Var(&f.s.Seed, "seed", 0, "seed of the noise")
 	s.Uint64Var(&f.s.Offset, "offset", 0, "number of the first row, to cut a job into shards")
 	s.IntVar(&f.s.Batch, "batch", 1024, "rows at a time; changes no result")
@@ -115,6 +120,9 @@ func (f *sampleFlags) run(cmd *cobra.Command, path string) error {
 	if f.s.Field, err = f.path(m); err != nil {
 		return err
 	}
+	if f.s.Grid, err = f.steps(f.s.Field.Spec()); err != nil {
+		return err
+	}
 	if f.s.Field, err = f.guidance.field(f.s.Field, y, f.s.Steps); err != nil {
 		return err
 	}
@@ -149,6 +157,24 @@ func (f *sampleFlags) path(m runtime.VelocityField) (runtime.VelocityField, erro
 		return nil, err
 	}
 	return runtime.Reschedule(m, schedule)
+}
+
+// steps is the grid that is asked for, or the model's, with the shift that is asked for in place of its own.
+func (f *sampleFlags) steps(spec flow.Spec) (*flow.Grid, error) {
+	g := spec.Grid
+	if f.grid != "" {
+		var err error
+		if g, err = flow.ParseGrid(f.grid); err != nil {
+			return nil, err
+		}
+	}
+	if err := flow.CheckShift(f.shift); err != nil {
+		return nil, err
+	}
+	if f.shift != 0 {
+		g = g.WithShift(f.shift)
+	}
+	return &g, nil
 }
 
 // maxNumbers is how many numbers, 32 GiB of them, one job holds in memory.

@@ -4,7 +4,9 @@
 
 The same seed gives the same samples as `fmtool sample model.onnx -n ROWS --steps STEPS --seed SEED --class LABEL`.
 """
+import math
 import os
+import statistics
 import sys
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime 1.29 and later report usage unless told not to
@@ -65,17 +67,34 @@ def conditions(session, meta, rows, label, condition):
     return {}
 
 
+def grid(meta, steps):
+    """The times of the steps: k / steps, or where the model prefers uneven steps those quantiles of the distribution it names, then shifted."""
+    text = meta.get("io.fmtool.grid", "uniform")
+    name, _, shift = ("uniform " + text if text.startswith("shift:") else text).partition(" shift:")
+    name, _, numbers = name.partition(":")
+    p = [float(v) for v in numbers.split(",") if v]
+    quantiles = {
+        "uniform": lambda q: q,
+        "logit-normal": lambda q: 1 / (1 + math.exp(-p[0] - p[1] * statistics.NormalDist().inv_cdf(q))),
+        "u-shaped": lambda q: 0.5 + math.asinh((2 * q - 1) * math.sinh(p[0])) / (2 * p[0]),
+    }
+    if name not in quantiles:
+        raise SystemExit(f"the model steps along {text!r}, which this program cannot; fmtool sample can, or leave that key out of the metadata for even steps")
+    t = np.array([0.0] + [quantiles[name](k / steps) for k in range(1, steps)] + [1.0])
+    return t / (t + float(shift) * (1 - t)) if shift else t
+
+
 def sample(path, rows, steps=100, seed=0, label=None, first=0, condition=None):
-    """Euler steps x <- x + h u(x, t) at t = 0, h, ..., 1 - h with h = 1/steps; returns float32 [rows, D] in data units."""
+    """Euler steps x <- x + h u(x, t), for even steps at t = 0, h, ..., 1 - h with h = 1/steps; returns float32 [rows, D] in data units."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     meta = session.get_modelmeta().custom_metadata_map
     shape = [int(d) for d in session.get_inputs()[0].shape[1:]]
     x = noise(seed, rows, int(np.prod(shape)), first).reshape(rows, *shape)
     feed = conditions(session, meta, rows, label, condition)
-    for k in range(steps):
-        t = np.full((1, 1), k / steps, np.float32)
-        (u,) = session.run(["velocity"], {"x": x, "t": t, **feed})
-        x = x + np.float32(1 / steps) * u
+    times = grid(meta, steps)
+    for now, later in zip(times, times[1:]):
+        (u,) = session.run(["velocity"], {"x": x, "t": np.full((1, 1), now, np.float32), **feed})
+        x = x + np.float32(later - now) * u
     return decode(x.reshape(rows, -1), meta)
 
 

@@ -97,7 +97,7 @@ func TestEulerEvaluations(t *testing.T) {
 		times32 = append(times32, at)
 		dst[0], dst[1] = -2*at*x[0]-3*x[1], 3*x[0]-2*at*x[1]
 		return nil
-	}, n, nil); err != nil {
+	}, solver.Grid(n), nil); err != nil {
 		t.Fatal(err)
 	}
 	if len(times) != n || len(times32) != n || end.Evaluations != n {
@@ -123,10 +123,10 @@ func TestStepper(t *testing.T) {
 	}
 	for _, m := range solver.Methods {
 		st := solver.NewStepper(m, 2)
-		ctx := context.Background()
+		ctx, grid := context.Background(), solver.Grid(200)
 		if n := testing.AllocsPerRun(3, func() {
 			st.State()[0], st.State()[1] = 1, 0
-			if err := st.Run(ctx, f, 200, nil); err != nil {
+			if err := st.Run(ctx, f, grid, nil); err != nil {
 				t.Fatal(err)
 			}
 		}); n != 0 {
@@ -148,11 +148,30 @@ func TestStageWithoutWeights(t *testing.T) {
 	}
 	st := solver.NewStepper(m, 1)
 	st.State()[0] = 1
-	if err := st.Run(context.Background(), func(_ context.Context, dst, x []float32, at float32) error { dst[0] = x[0] + at; return nil }, 4, nil); err != nil {
+	if err := st.Run(context.Background(), func(_ context.Context, dst, x []float32, at float32) error { dst[0] = x[0] + at; return nil }, solver.Grid(4), nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := float64(st.State()[0]); math.Abs(got-wide) > 1e-6 {
 		t.Errorf("float32 ends at %g, float64 at %g", got, wide)
+	}
+}
+
+// Along an uneven grid both forms step from each of its times to the next.
+func TestUnevenGrid(t *testing.T) {
+	grid := []float64{0, 0.1, 0.5, 0.6, 1}
+	for _, m := range solver.Methods {
+		var wide float64
+		for s := range m.Solve(context.Background(), func(_ context.Context, dst, x []float64, at float64) error { dst[0] = x[0] * at; return nil }, []float64{1}, grid) {
+			wide = s.X[0]
+		}
+		st := solver.NewStepper(m, 1)
+		st.State()[0] = 1
+		if err := st.Run(context.Background(), func(_ context.Context, dst, x []float32, at float32) error { dst[0] = x[0] * at; return nil }, grid, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := float64(st.State()[0]); math.Abs(got-wide) > 1e-6 || m.Order == 4 && math.Abs(got-math.Exp(0.5)) > 1e-3 {
+			t.Errorf("%s: float32 ends at %g, float64 at %g, the solution at %g", m.Name, got, wide, math.Exp(0.5))
+		}
 	}
 }
 
@@ -170,11 +189,11 @@ func TestErrors(t *testing.T) {
 		t.Errorf("%d states after an error in the first step", steps)
 	}
 	st := solver.NewStepper(solver.Euler, 1)
-	err := st.Run(ctx, func(context.Context, []float32, []float32, float32) error { cancel(); return nil }, 10, nil)
+	err := st.Run(ctx, func(context.Context, []float32, []float32, float32) error { cancel(); return nil }, solver.Grid(10), nil)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
-	if err := st.Run(context.Background(), nil, 0, nil); err == nil {
+	if err := st.Run(context.Background(), nil, solver.Grid(0), nil); err == nil {
 		t.Error("0 steps accepted")
 	}
 }

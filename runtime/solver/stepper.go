@@ -8,7 +8,7 @@ import (
 // Field32 writes f(x, t) into dst for a Stepper. x and dst are the stepper's own slices, the same ones at each call for a given stage.
 type Field32 func(ctx context.Context, dst, x []float32, t float32) error
 
-// Stepper integrates in float32 with n equal steps h = 1/n at times k/n, allocating nothing once made.
+// Stepper integrates in float32 along a grid of times, allocating nothing once made.
 type Stepper struct {
 	m Tableau
 	k [][]float32
@@ -32,19 +32,18 @@ func (s *Stepper) State() []float32 { return s.x }
 // can prepare them.
 func (s *Stepper) Buffers() (x, later []float32, dst [][]float32) { return s.x, s.y, s.k }
 
-// Run takes steps steps from t = 0 to 1: steps·(number of stages) evaluations, for Euler exactly at t = 0, h, …, 1 − h. each, if not nil, sees every step
-// done. The context is looked at before each step.
-func (s *Stepper) Run(ctx context.Context, f Field32, steps int, each func(step int)) error {
-	if steps < 1 {
-		return fmt.Errorf("solver: %d steps, want at least 1", steps)
+// Run takes a step between each two times of grid, which rises: as many evaluations a step as the method has stages, for Euler on Grid(n) exactly at t = 0, 1/n, …,
+// 1 − 1/n. each, if not nil, sees every step done. The context is looked at before each step.
+func (s *Stepper) Run(ctx context.Context, f Field32, grid []float64, each func(step int)) error {
+	if len(grid) < 2 {
+		return fmt.Errorf("solver: a grid of %d times, want at least 2", len(grid))
 	}
-	h := 1 / float64(steps)
-	for k := range steps {
+	for k, t := range grid[:len(grid)-1] {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := s.step(ctx, f, k, steps, h); err != nil {
-			return fmt.Errorf("solver: %s: step %d of %d: %w", s.m.Name, k, steps, err)
+		if err := s.step(ctx, f, t, grid[k+1]-t); err != nil {
+			return fmt.Errorf("solver: %s: step %d of %d: %w", s.m.Name, k, len(grid)-1, err)
 		}
 		if each != nil {
 			each(k)
@@ -53,15 +52,14 @@ func (s *Stepper) Run(ctx context.Context, f Field32, steps int, each func(step 
 	return nil
 }
 
-func (s *Stepper) step(ctx context.Context, f Field32, k, n int, h float64) error {
+func (s *Stepper) step(ctx context.Context, f Field32, t, h float64) error {
 	for i := range s.k {
 		at := s.x
 		if i > 0 {
 			at = s.y
 			combine(s.y, s.x, s.k[:i], s.m.A[i], h)
 		}
-		t := float32((float64(k) + s.m.C[i]) / float64(n))
-		if err := f(ctx, s.k[i], at, t); err != nil {
+		if err := f(ctx, s.k[i], at, float32(t+s.m.C[i]*h)); err != nil {
 			return err
 		}
 	}

@@ -25,7 +25,7 @@ func Trajectory(ctx context.Context, f runtime.VelocityField, x0 []float32, y te
 	err := s.Run(ctx, func(ctx context.Context, dst, x []float32, at float32) error {
 		t.Float32()[0] = min(at, float32(spec.TimeMax))
 		return f.Velocity(ctx, tensor.Of(dst, shape...), tensor.Of(x, shape...), t, y)
-	}, r.Steps, func(k int) {
+	}, solver.Grid(r.Steps), func(k int) {
 		p.T, p.X = append(p.T, float64(k+1)/float64(r.Steps)), append(p.X, slices.Clone(s.State()))
 	})
 	return p, err
