@@ -89,7 +89,7 @@ type job struct {
 	node    *graph.Node
 	in      []*graph.Value
 	out     []*graph.Value
-	product bool     // MatMul of two matrices
+	product bool     // MatMul of two matrices; a third operand is what its sums begin from
 	tA, tB  bool     // its operands are to be read transposed
 	group   *group   // fused elementwise operators; node is nil
 	squares bool     // ReduceSum of the squares of its operand
@@ -138,6 +138,7 @@ func (b *binder) bind(shapes [][]int, a *arena) (*instance, error) {
 	b.findBatch()
 	b.findRows()
 	b.layOut()
+	b.beginSums()
 	b.fuse()
 	m := newMemory(b)
 	m.plan(a)

@@ -23,6 +23,7 @@ type fusion struct {
 var fusions = append(updates(), []fusion{
 	{"z=Add(x,b) s=Sigmoid(z) h=Mul(z,s)", "h", "x b", func(x [][]float32) { kernel.SiLUBiasOnly(x[0], x[1], x[2]) }},
 	{"z=Add(x,b) s=Sigmoid(z) h=Mul(z,s)", "h s z", "x b", func(x [][]float32) { kernel.SiLUBias(x[0], x[1], x[2], x[3], x[4]) }},
+	{"s=Sigmoid(z) h=Mul(z,s)", "h", "z", func(x [][]float32) { kernel.SiLUOnly(x[0], x[1]) }},
 	{"s=Sigmoid(z) h=Mul(z,s)", "h s", "z", func(x [][]float32) { kernel.SiLU(x[0], x[1], x[2]) }},
 	{"d=Add(Mul(g,s),Mul(Mul(g,z),Mul(s,Sub(1,s))))", "d", "g z s", func(x [][]float32) { kernel.SiLUGrad(x[0], x[1], x[2], x[3]) }},
 	{"d=Add(Mul(x,y),z)", "d", "x y z", func(x [][]float32) { kernel.MulAdd(x[0], x[1], x[2], x[3]) }},

@@ -1,6 +1,8 @@
 package native
 
 import (
+	"slices"
+
 	"fmtool/models/graph"
 	"fmtool/models/tensor"
 	"fmtool/runtime/native/kernel"
@@ -164,6 +166,9 @@ func (b *binder) prepareRowProduct(j *job, st *stage) rowRun {
 	if t := b.place[j.in[1]]; right == nil && kernel.HasFMA && cols > 0 && inner > 0 { // laid out in this run
 		right = kernel.PackedIn(t.Float32(), cols, inner)
 	}
+	if right != nil && len(j.in) > 2 {
+		return b.prepareRowProductFrom(j, st, right)
+	}
 	if right != nil {
 		return func(r rowBlock) error {
 			right.Gemm(false, r.to-r.from, x.rows(r), inner, out.rows(r), cols, 0, cols)
@@ -175,6 +180,72 @@ func (b *binder) prepareRowProduct(j *job, st *stage) rowRun {
 		kernel.Gemm(false, j.tB, r.to-r.from, cols, inner, x.rows(r), max(inner, 1), y, ldb, out.rows(r), max(cols, 1), false)
 		return nil
 	}
+}
+
+// prepareRowProductFrom multiplies rows by a matrix and begins the sums from a row, or from rows of its own for each.
+func (b *binder) prepareRowProductFrom(j *job, st *stage, right *kernel.Packed) rowRun {
+	cols, inner := b.shape(j.out[0])[1], b.shape(j.in[0])[1]
+	x, out, from := rowsOf[float32](b, st, j.in[0], true), rowsOf[float32](b, st, j.out[0], true), rowsOf[float32](b, st, j.in[2], j.sliced[2])
+	return func(r rowBlock) error {
+		right.GemmFrom(false, r.to-r.from, x.rows(r), inner, from.rows(r), from.stride, out.rows(r), cols, 0, cols)
+		return nil
+	}
+}
+
+// beginSums lets products of rows begin their sums from what is added to them, a bias or another product, and drops the addition.
+func (b *binder) beginSums() {
+	readers := map[*graph.Value]int{}
+	for _, o := range b.g.Outputs {
+		readers[b.root(o.Value)]++
+	}
+	for _, j := range b.jobs {
+		for _, v := range j.in {
+			readers[b.root(v)]++
+		}
+	}
+	producer := b.producers()
+	moved := map[*job]*job{} // the product that takes an addition's place
+	gone := map[*job]bool{}
+	for _, j := range b.jobs {
+		if j.node == nil || j.node.Op != "Add" || !j.rows {
+			continue
+		}
+		for side := range j.in {
+			p, other := producer[j.in[side]], j.in[1-side]
+			if p == nil || gone[p] || readers[j.in[side]] != 1 || !b.beginsFrom(p, other, j) {
+				continue
+			}
+			q := *p
+			q.in, q.sliced = []*graph.Value{p.in[0], p.in[1], other}, []bool{true, false, j.sliced[1-side]}
+			q.out, q.order = j.out, j.order
+			moved[j], gone[p] = &q, true
+			producer[j.out[0]] = &q
+			break
+		}
+	}
+	var jobs []*job
+	for _, j := range b.jobs {
+		if q := moved[j]; q != nil {
+			j = q
+		}
+		if !gone[j] {
+			jobs = append(jobs, j)
+		}
+	}
+	b.jobs = jobs
+}
+
+// beginsFrom reports that the sums of product p can begin from a value that job j adds to it: of the same shape, or one row for all.
+func (b *binder) beginsFrom(p *job, from *graph.Value, j *job) bool {
+	if !p.rows || p.sums || len(p.in) != 2 || !b.isFloat32Product(p) || b.size(p.in[1]) == 0 || !slices.Equal(b.shape(p.out[0]), b.shape(j.out[0])) {
+		return false
+	}
+	cols := b.shape(p.out[0])[1]
+	if j.sliced[slices.Index(j.in, from)] {
+		return slices.Equal(b.shape(from), b.shape(p.out[0]))
+	}
+	s := b.shape(from)
+	return b.size(from) == cols && s[len(s)-1] == cols
 }
 
 // cutAt is where part p of n rows begins, on a multiple of rowStep.

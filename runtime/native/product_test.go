@@ -3,6 +3,7 @@ package native_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 
@@ -90,6 +91,55 @@ func TestProductTypes(t *testing.T) {
 		}
 		if got := fmt.Sprint(y.Convert(tensor.Float32).Float32()); got != "[5 11 11 25]" {
 			t.Errorf("%v: %s", d, got)
+		}
+	}
+}
+
+// Sums begin from what is added to a product: a row, rows of their own, another product, whichever side it stands on; an addition that others read too, or of
+// another shape, stays an addition.
+func TestSumsBeginFromWhatIsAdded(t *testing.T) {
+	for name, build := range map[string]func(b *graph.Builder, x, w, row, rows *graph.Value) *graph.Value{
+		"a row":             func(b *graph.Builder, x, w, row, rows *graph.Value) *graph.Value { return b.Add(b.MatMul(x, w), row) },
+		"rows, on the left": func(b *graph.Builder, x, w, row, rows *graph.Value) *graph.Value { return b.Add(rows, b.MatMul(x, w)) },
+		"products and a row": func(b *graph.Builder, x, w, row, rows *graph.Value) *graph.Value {
+			return b.Add(b.MatMul(rows, w), b.Add(b.MatMul(x, w), row))
+		},
+		"a product twice": func(b *graph.Builder, x, w, row, rows *graph.Value) *graph.Value {
+			p := b.MatMul(x, w)
+			return b.Add(p, p)
+		},
+		"a product read twice": func(b *graph.Builder, x, w, row, rows *graph.Value) *graph.Value {
+			p := b.MatMul(x, w)
+			return b.Mul(b.Add(p, row), p)
+		},
+		"one number": func(b *graph.Builder, x, w, row, rows *graph.Value) *graph.Value {
+			return b.Add(b.MatMul(x, w), b.Scalar(tensor.Float32, 3))
+		},
+	} {
+		b := graph.NewBuilder("sums")
+		x, rows := b.Input("x", tensor.Float32, graph.Sym("batch"), graph.Fix(6)), b.Input("rows", tensor.Float32, graph.Sym("batch"), graph.Fix(6))
+		w, row := b.Param("w", tensor.Of(wave(36, 1), 6, 6)), b.Param("row", tensor.Of(wave(6, 2), 1, 6))
+		b.Output("y", build(b, x, w, row, rows))
+		g, err := b.Graph()
+		if err != nil {
+			t.Fatal(err)
+		}
+		const n = 50
+		in, got, want := []tensor.Tensor{tensor.Of(wave(6*n, 3), n, 6), tensor.Of(wave(6*n, 4), n, 6)}, tensor.New(tensor.Float32, n, 6), tensor.New(tensor.Float64, n, 6)
+		for out, o := range map[*tensor.Tensor]native.Options{&got: {}, &want: {Float64: true}} {
+			p, err := native.Compile(g, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Run(context.Background(), in, []tensor.Tensor{*out}); err != nil {
+				t.Fatal(err)
+			}
+			p.Close()
+		}
+		for i, v := range got.Float32() {
+			if d := math.Abs(float64(v) - want.Float64()[i]); !(d < 1e-5) {
+				t.Fatalf("%s: element %d is %g, want %g", name, i, v, want.Float64()[i])
+			}
 		}
 	}
 }

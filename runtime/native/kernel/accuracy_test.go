@@ -31,6 +31,7 @@ var kernels = map[string]struct {
 
 	"MulAdd":       {"rounded once", "TestMulAdd", fused(1, 3, func(out, in [][]float32) { kernel.MulAdd(out[0], in[0], in[1], in[2]) })},
 	"SiLUBias":     {"within 4 ulp", "TestSiLU", fused(3, 2, siluBias)},
+	"SiLUOnly":     {"within 4 ulp", "TestSiLU", fused(1, 1, func(out, in [][]float32) { kernel.SiLUOnly(out[0], in[0]) })},
 	"SiLUBiasOnly": {"within 4 ulp", "TestSiLU", fused(1, 2, func(out, in [][]float32) { kernel.SiLUBiasOnly(out[0], in[0], in[1]) })},
 	"SiLU":         {"within 4 ulp", "TestSiLU", fused(2, 1, func(out, in [][]float32) { kernel.SiLU(out[0], out[1], in[0]) })},
 	"SiLUGrad":     {"within 3e-7 of", "TestSiLUGrad", fused(1, 3, siluGrad)},
@@ -251,6 +252,7 @@ func TestNaNStaysInItsPlace(t *testing.T) {
 	}{
 		"MulAdd":       {3, [][]int{{0, 1, 2}}, func(out, in [][]float32) { kernel.MulAdd(out[0], in[0], in[1], in[2]) }},
 		"SiLUBias":     {2, [][]int{{0, 1}, {0, 1}, {0, 1}}, siluBias},
+		"SiLUOnly":     {1, [][]int{{0}}, func(out, in [][]float32) { kernel.SiLUOnly(out[0], in[0]) }},
 		"SiLUBiasOnly": {2, [][]int{{0, 1}}, func(out, in [][]float32) { kernel.SiLUBiasOnly(out[0], in[0], in[1]) }},
 		"SiLU":         {1, [][]int{{0}, {0}}, func(out, in [][]float32) { kernel.SiLU(out[0], out[1], in[0]) }},
 		"SiLUGrad":     {3, [][]int{{0, 1, 2}}, siluGrad},

@@ -58,6 +58,7 @@ func TestNothingBeyondIsRead(t *testing.T) {
 		kernel.SiLUBias(dst, z, y, x, x)
 		kernel.SiLUBiasOnly(dst, x, y)
 		kernel.SiLU(dst, z, x)
+		kernel.SiLUOnly(dst, x)
 		kernel.SiLUGrad(dst, x, y, z)
 		step.Update(dst, x, y, z, dst, x, y, z, x)
 		kernel.Sum(x)

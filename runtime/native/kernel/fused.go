@@ -43,6 +43,12 @@ func siluPortable(h, s, x []float32) {
 	}
 }
 
+func siluOnlyPortable(h, x []float32) {
+	for i, v := range x[:len(h)] {
+		h[i] = v * float32(sigmoid(float64(v)))
+	}
+}
+
 func siluGradPortable(d, g, z, s []float32) {
 	for i := range d {
 		d[i] = g[i] * s[i] * (1 + z[i]*(1-s[i]))

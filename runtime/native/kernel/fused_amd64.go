@@ -15,6 +15,9 @@ func siluBiasOnlyVec(h, x, b *float32, n int)
 func siluVec(h, s, x *float32, n int)
 
 //go:noescape
+func siluOnlyVec(h, x *float32, n int)
+
+//go:noescape
 func siluGradVec(d, grad, z, s *float32, n int)
 
 //go:noescape
@@ -100,6 +103,24 @@ func SiLU(h, s, x []float32) {
 		siluVec(&eh[0], &es[0], ex.of(x, n), lanes)
 		copy(h[k:], eh[:])
 		copy(s[k:], es[:])
+	}
+}
+
+// SiLUOnly writes h = x·σ(x), within 4 ulp.
+func SiLUOnly(h, x []float32) {
+	n := len(h)
+	if !HasFMA {
+		siluOnlyPortable(h, x)
+		return
+	}
+	x = x[:n]
+	if k := whole(n); k > 0 {
+		siluOnlyVec(&h[0], &x[0], k)
+	}
+	if k := whole(n); k < n {
+		var eh, ex edge
+		siluOnlyVec(&eh[0], ex.of(x, n), lanes)
+		copy(h[k:], eh[:])
 	}
 }
 

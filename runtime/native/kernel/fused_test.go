@@ -49,6 +49,8 @@ func TestSiLU(t *testing.T) {
 		kernel.SiLUBiasOnly(alone, x, b)
 		h2, s2 := guarded(t, n), guarded(t, n)
 		kernel.SiLU(h2, s2, z)
+		only := guarded(t, n)
+		kernel.SiLUOnly(only, z)
 		for i := range n {
 			v := x[i] + b[i]
 			if z[i] != v && v == v {
@@ -63,7 +65,7 @@ func TestSiLU(t *testing.T) {
 			if u := max(ulps(s[i], wantS), ulps(h[i], wantH)); u > 4 && !lost {
 				t.Errorf("SiLU(%g) = %g, sigmoid %g, want %g, %g: %.2g ulp", v, h[i], s[i], wantH, wantS, u)
 			}
-			for _, other := range []float32{alone[i], h2[i]} {
+			for _, other := range []float32{alone[i], h2[i], only[i]} {
 				if math.Float32bits(other) != math.Float32bits(h[i]) && v == v {
 					t.Errorf("SiLU(%g) = %g in one form and %g in another", v, h[i], other)
 				}
@@ -188,6 +190,7 @@ func BenchmarkFused(b *testing.B) {
 			s := float32(sigmoid(float64(x[3][i])))
 			x[0][i], x[1][i] = x[3][i]*s, s
 		}},
+		{"SiLUOnly", 2, func() { kernel.SiLUOnly(x[0], x[3]) }, func(i int) { x[0][i] = x[3][i] * float32(sigmoid(float64(x[3][i]))) }},
 		{"SiLUGrad", 4, func() { kernel.SiLUGrad(x[0], x[3], x[4], x[5]) }, func(i int) { x[0][i] = x[3][i] * x[5][i] * (1 + x[4][i]*(1-x[5][i])) }},
 		{"AdamW", 9, func() { step.Update(x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8]) }, func(i int) {
 			w, m, v, e, _ := adamw(&step, float64(x[4][i]), float64(x[5][i]), float64(x[6][i]), float64(x[7][i]), float64(x[8][i]))

@@ -30,6 +30,9 @@ func SiLUBiasOnly(h, x, b []float32) { siluBiasOnlyPortable(h, x, b) }
 // SiLU writes s = σ(x) and h = x·s, within 4 ulp.
 func SiLU(h, s, x []float32) { siluPortable(h, s, x) }
 
+// SiLUOnly writes h = x·σ(x), within 4 ulp.
+func SiLUOnly(h, x []float32) { siluOnlyPortable(h, x) }
+
 // SiLUGrad writes d = g·s·(1 + z·(1 − s)), the gradient of z·σ(z) with s = σ(z), times g; it is within
 // 3e-7 of |g·s|·(1 + |z·(1 − s)|).
 func SiLUGrad(d, g, z, s []float32) { siluGradPortable(d, g, z, s) }

@@ -8,6 +8,7 @@ func fused() {
 	swish("siluBias", true, true)
 	swish("siluBiasOnly", true, false)
 	swish("silu", false, true)
+	swish("siluOnly", false, false)
 	swishGrad()
 	adamw()
 }
