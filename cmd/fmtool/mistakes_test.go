@@ -166,6 +166,10 @@ func TestMistakes(t *testing.T) {
 		"float64 on ort":        {[]string{"likelihood", model, "moons", "--float64"}, "--engine native"},
 		"densities of no kind":  {[]string{"likelihood", model, "moons", "-o", filepath.Join(dir, "a.txt")}, ".csv or .npy"},
 		"bins of less":          {[]string{"likelihood", model, "moons", "--dequantise", "-1"}, "positive"},
+		"denoise when":          {[]string{"denoise", model, "moons"}, "--time"},
+		"denoise beyond":        {[]string{"denoise", model, "moons:n=10", "--time", "1.5", "--engine", "native"}, "from 0, noise, to 1, data"},
+		"seed of no noise":      {[]string{"denoise", model, "moons", "--time", "0.5", "--seed", "3"}, "--noise"},
+		"denoise to no kind":    {[]string{"denoise", model, "moons", "--time", "0.5", "-o", filepath.Join(dir, "a.txt")}, ".csv, .npy or .png"},
 		"inspect text":          {[]string{"inspect", filepath.Join(dir, "text.onnx")}, "text.onnx"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -20,7 +20,7 @@ func root() *cobra.Command {
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	cmd.AddCommand(trainCommand(), exportCommand(), verifyCommand(), sampleCommand(), evaluateCommand(), likelihoodCommand(), inspectCommand(), doctorCommand(), ortCommand())
+	cmd.AddCommand(trainCommand(), exportCommand(), verifyCommand(), sampleCommand(), evaluateCommand(), likelihoodCommand(), denoiseCommand(), inspectCommand(), doctorCommand(), ortCommand())
 	cmd.SetFlagErrorFunc(nearestFlag)
 	cmd.SuggestionsMinimumDistance = 2
 	return cmd
