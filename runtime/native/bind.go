@@ -71,6 +71,7 @@ func transfer(dst, src tensor.Tensor) {
 type binder struct {
 	g     *graph.Graph
 	fixed map[*graph.Value]tensor.Tensor // numbers that have their place already: parameters, constants, captures
+	vary  map[*graph.Value]bool          // captures among them that hold other numbers in other runs
 	next  map[*graph.Value]tensor.Tensor // state outputs → parameters
 	packs map[packKey]*kernel.Packed     // right operands that never change, laid out for products
 	pool  *pool
@@ -122,7 +123,7 @@ func (b *binder) bind(shapes [][]int, a *arena) (*instance, error) {
 	for v, t := range b.fixed {
 		b.place[v] = t
 		b.known[v] = graph.Known{Type: graph.TypeOf(t)}
-		if v.Kind != graph.Param {
+		if v.Kind != graph.Param && !b.vary[v] {
 			b.known[v] = graph.Known{Type: graph.TypeOf(t), Data: t}
 		}
 	}

@@ -22,7 +22,7 @@ func (p *Plan) interpret(ctx context.Context, in, out []tensor.Tensor) error {
 		}
 		env[v] = in[i].Convert(v.Type.DType)
 	}
-	x := &interpreter{pool: p.pool, bodies: map[*graph.Graph][]*body{}}
+	x := &interpreter{p}
 	if err := x.nodes(ctx, p.g, env); err != nil {
 		return err
 	}
@@ -41,10 +41,7 @@ func (p *Plan) interpret(ctx context.Context, in, out []tensor.Tensor) error {
 	return nil
 }
 
-type interpreter struct {
-	pool   *pool
-	bodies map[*graph.Graph][]*body
-}
+type interpreter struct{ p *Plan }
 
 // nodes runs the nodes of g in env, which holds its inputs, parameters, constants and captures.
 func (x *interpreter) nodes(ctx context.Context, g *graph.Graph, env map[*graph.Value]tensor.Tensor) error {
@@ -121,13 +118,6 @@ func single(what string, t tensor.Tensor, n *graph.Node) error {
 	return nil
 }
 
-// body is a loop's body bound to the shapes of its inputs, with the captures read where they lie. The memory of its results is its own:
-// they must be copied before the next run.
-type body struct {
-	i     *instance
-	arena arena
-}
-
 func (x *interpreter) loop(ctx context.Context, n *graph.Node, env map[*graph.Value]tensor.Tensor) ([]tensor.Tensor, error) {
 	g := n.Graph("body")
 	trips := int64(1<<63 - 1)
@@ -149,8 +139,7 @@ func (x *interpreter) loop(ctx context.Context, n *graph.Node, env map[*graph.Va
 		state[i] = env[n.In[2+i]].Clone()
 	}
 	scanned := make([][]tensor.Tensor, len(g.Outputs)-1-len(state))
-	inner := captured(g, env)
-	var bound []*body
+	bodies := x.bodies(g, env)
 	for k := int64(0); k < trips && cond; k++ {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -161,7 +150,7 @@ func (x *interpreter) loop(ctx context.Context, n *graph.Node, env map[*graph.Va
 				in[i] = in[i].Reshape(1)
 			}
 		}
-		out, err := x.iterate(ctx, g, in, env, inner, &bound)
+		out, err := bodies.iterate(ctx, in)
 		if err != nil {
 			return nil, fmt.Errorf("%w (%s, iteration %d)", err, n.Name, k)
 		}
@@ -184,31 +173,6 @@ func (x *interpreter) loop(ctx context.Context, n *graph.Node, env map[*graph.Va
 		state = append(state, stack(parts, g.Outputs[1+len(n.In)-2+i].Value.Type))
 	}
 	return state[:len(n.Out)], nil
-}
-
-// iterate runs the body once, bound if its shapes allow.
-func (x *interpreter) iterate(ctx context.Context, g *graph.Graph, in []tensor.Tensor, outer, inner map[*graph.Value]tensor.Tensor, bound *[]*body) ([]tensor.Tensor, error) {
-	for _, b := range *bound {
-		if b.i.dynamic {
-			return x.graph(ctx, g, in, outer)
-		}
-		if b.i.fits(in) {
-			return b.i.out, b.i.run(ctx, in, make([]tensor.Tensor, len(b.i.out)))
-		}
-	}
-	shapes := make([][]int, len(in))
-	for i, t := range in {
-		shapes[i] = t.Shape()
-	}
-	nb := &body{}
-	b := binder{g: g, fixed: inner, pool: x.pool}
-	i, err := b.bind(shapes, &nb.arena)
-	if err != nil {
-		return nil, err
-	}
-	nb.i = i
-	*bound = append([]*body{nb}, (*bound)[:min(len(*bound), 3)]...)
-	return x.iterate(ctx, g, in, outer, inner, bound)
 }
 
 // stack joins the values of a scanned output along a new first dimension; without any iteration it is empty.

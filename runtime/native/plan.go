@@ -35,6 +35,8 @@ type Plan struct {
 	cached  []*instance                    // most recently used first
 	arena   arena
 	packs   map[packKey]*kernel.Packed
+	bodies  map[*graph.Graph][]*body // of loops, most recently bound first
+	places  map[*byte]bool           // where the numbers of fixed begin
 	pool    *pool
 	dynamic bool
 	closed  bool
@@ -298,7 +300,7 @@ func (p *Plan) WriteParam(name string, t tensor.Tensor) error {
 		return fmt.Errorf("native: parameter %s is %v, got %v", name, have, t)
 	}
 	tensor.Convert(have, t)
-	p.cached = nil // instances may hold it laid out for products
+	p.cached, p.bodies = nil, nil // instances may hold it laid out for products
 	clear(p.packs)
 	return nil
 }

@@ -32,7 +32,7 @@ func (b *binder) isFloat32Product(j *job) bool {
 // changes reports a value that a run may find with other numbers than the last: anything but constants, and parameters that are no state.
 func (b *binder) changes(v *graph.Value) bool {
 	t, ok := b.fixed[b.root(v)]
-	if !ok || t.Len() == 0 {
+	if !ok || t.Len() == 0 || b.vary[b.root(v)] {
 		return true
 	}
 	for _, param := range b.next {
