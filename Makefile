@@ -59,7 +59,7 @@ no-cgo:
 	CGO_ENABLED=0 go build ./...
 	CGO_ENABLED=0 go test ./runtime/ort
 
-RUNTIMES := 1.17.3 1.20.1 1.24.4 1.32.0
+RUNTIMES := 1.17.3 1.20.1 1.24.4 1.27.0 1.32.0
 
 test-matrix: $(FMTOOL) ort ## Python consumers on several releases of onnxruntime, a virtual environment each; Python 3.11
 	@set -e; for v in $(RUNTIMES); do \
