@@ -16,8 +16,9 @@ var row = map[string]int{
 	"models/autodiff": 2, "models/onnx": 2, "models/nn": 2, "train/optim": 2, "runtime/solver": 2, "runtime/ort": 2,
 	"models": 3, "runtime": 3, "runtime/native": 3,
 	"train/checkpoint": 4, "train/quality": 4, "export": 4, "runtime/enginetest": 4,
-	"train":      5,
-	"cmd/fmtool": 6, "cmd/bench": 6,
+	"train":          5,
+	"train/protocol": 6,
+	"cmd/fmtool":     7, "cmd/bench": 7,
 	"testdata":           -1, // the embedded digits
 	"runtime/native/cpu": -1, // which instructions there are
 	// test helpers, imported from tests only

@@ -23,6 +23,7 @@ const (
 	Hutchinson               // probes of divergences, by row
 	Dequantise               // uniform noise on whole numbers, by row
 	Noising                  // x0 of given points
+	PathNoise                // noise σ on training paths
 )
 
 // Stream is a key. Streams are comparable values.
