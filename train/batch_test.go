@@ -217,3 +217,37 @@ func TestHeldOutIsEven(t *testing.T) {
 		t.Errorf("%d different times; labels %v", len(times), b.labels[:10])
 	}
 }
+
+// The tenths of the held-out loss are those of the times trained at, each met equally often, for predictions that stop short of an end.
+func TestBinsCoverTheInterval(t *testing.T) {
+	set := labelled(50)
+	for prediction, schedule := range map[string]string{"noise": "cosine", "x1": "sqrt", "score": "linear"} {
+		c := small(schedule)
+		c.Prediction = prediction
+		m := testModel(t, c, set)
+		l, err := NewLoss(c, m.Spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := heldOut(m, l, set, 1)
+		e, err := newEvaluation(m, l, b, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, byTime, err := e.of(m.Weights)
+		e.plan.Close()
+		lo, hi := m.Spec.TimeMin, m.Spec.TimeMax
+		var counts [bins]int
+		for _, at := range b.t {
+			if float64(at) < lo || float64(at) > hi {
+				t.Fatalf("%s on %s: time %g outside [%g, %g]", prediction, schedule, at, lo, hi)
+			}
+			counts[min(int((float64(at)-lo)/(hi-lo)*bins), bins-1)]++
+		}
+		for k, n := range counts {
+			if err != nil || math.Abs(float64(n-heldOutRows/bins)) > 1 || !finite(byTime[k]) || byTime[k] <= 0 {
+				t.Errorf("%s on %s: tenth %d has %d draws and the loss %g (%v)", prediction, schedule, k, n, byTime[k], err)
+			}
+		}
+	}
+}

@@ -160,6 +160,12 @@ func (s summary) print(w io.Writer) {
 // describe says what the numbers of a velocity field mean and how to sample it.
 func describe(w io.Writer, spec flow.Spec, path string) {
 	fmt.Fprintf(w, "\nA velocity field u(x, t) on samples of %v numbers in model space; t = 0 is noise, t = 1 is data; schedule %s.\n", spec.Dims, spec.Schedule.Name())
+	if spec.TimeMin > 0 || spec.TimeMax < 1 {
+		fmt.Fprintf(w, "It was trained at t from %.4g to %.4g; outside, the velocity at the nearer end is given.\n", spec.TimeMin, spec.TimeMax)
+	}
+	if !spec.Grid.Even() {
+		fmt.Fprintf(w, "Its steps lie along %s, unless a sampler is told otherwise (fmtool sample --grid uniform).\n", spec.Grid)
+	}
 	switch c := spec.Condition; c.Kind {
 	case flow.Labels:
 		fmt.Fprintf(w, "y is the class of each row, 0 to %d, or %d for none.\n", c.Classes-1, c.Classes)

@@ -311,6 +311,9 @@ func TestParseSpecRefuses(t *testing.T) {
 // No metadata makes ParseSpec panic or ask for absurd memory.
 func FuzzParseSpec(f *testing.F) {
 	f.Add("dims", "3", "normaliser.mean", "1 2 3")
+	f.Add("schedule", "points:0,0,1;0.5,0.4,0.7;1,1,0", "time.min", "0.1")
+	f.Add("grid", "beta:1,2 shift:3", "times", "stratified u-shaped:4")
+	f.Add("schedule", "vp", "time.max", "0.999")
 	f.Add("condition.kind", "vector", "condition.width", "99999999999999999999")
 	f.Fuzz(func(t *testing.T, k1, v1, k2, v2 string) {
 		s, _ := flow.ParseSchedule("linear")

@@ -89,5 +89,11 @@ func FuzzParseSchedule(f *testing.F) {
 				t.Errorf("%q: %+v", text, c)
 			}
 		}
+		for _, q := range quantities {
+			lo, hi := flow.Interval(s, q, q)
+			if a, b := s.At(hi).Convert(q, flow.Velocity); !(lo >= 0 && lo < hi && hi <= s.Defects().TimeMax && math.Abs(a)+math.Abs(b) < math.Inf(1)) {
+				t.Errorf("%q, %v: times %g to %g", text, q, lo, hi)
+			}
+		}
 	})
 }

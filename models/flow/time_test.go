@@ -55,7 +55,7 @@ func TestTimesHaveTheirDensities(t *testing.T) {
 
 // A batch lies within its bounds whatever the numbers drawn; a stratified one has a time in each equal part of probability, and its mean is steadier.
 func TestDrawsOfTimes(t *testing.T) {
-	const n, rounds = 64, 200
+	const n, rounds = 64, 100
 	for _, text := range distributions {
 		spread := map[bool]float64{}
 		for _, stratified := range []bool{false, true} {
@@ -85,6 +85,48 @@ func TestDrawsOfTimes(t *testing.T) {
 			t.Errorf("%s: the mean of a batch varies by %g stratified, %g otherwise", text, spread[true], spread[false])
 		}
 	}
+}
+
+// What training draws is the quantile of the number drawn, also where it comes from a table.
+func TestDrawsAreQuantiles(t *testing.T) {
+	for _, text := range append(distributions, "beta:0.05,0.05", "beta:50,50", "beta:0.3,7") {
+		d := times(t, text)
+		u := make([]float32, 4001)
+		for i := range u {
+			u[i] = float32(i) / 4001
+		}
+		q := slices.Clone(u)
+		d.Map(u, 0, 1)
+		for i, v := range u {
+			if want := d.Quantile(float64(q[i])); math.Abs(float64(v)-want) > 1e-4 || i > 0 && v < u[i-1] {
+				t.Fatalf("%s: share %g is drawn as %g, its quantile is %g", text, q[i], v, want)
+			}
+		}
+	}
+}
+
+// No text panics; what is accepted comes back from its own text, and its steps rise within [0, 1] or are refused.
+func FuzzParseGrid(f *testing.F) {
+	for _, text := range append(distributions, "beta:1,2 shift:3", "stratified", "shift:3 shift:3", "u-shaped:50 shift:0.01") {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if d, err := flow.ParseTimes(text); err == nil {
+			if again, err := flow.ParseTimes(d.String()); err != nil || again.String() != d.String() {
+				t.Errorf("times %q: %q, %v", text, d, err)
+			}
+		}
+		g, err := flow.ParseGrid(text)
+		if err != nil {
+			return
+		}
+		if again := reread(t, g); again.String() != g.String() {
+			t.Errorf("grid %q: %q, then %q", text, g, again)
+		}
+		if s, err := g.Steps(20); err == nil && (s[0] != 0 || s[20] != 1 || !slices.IsSorted(s)) {
+			t.Errorf("grid %q: %v", text, s)
+		}
+	})
 }
 
 // Texts of times, grids and weights come back as they are, and mistakes are told.
