@@ -34,15 +34,19 @@ func (b *borrowed) giveBack() {
 }
 
 // inPlace reports that op(B) = B is read with less time lost where it lies than by laying it out.
-func inPlace(m, k, ldb int) bool { return m <= 2*shape.rows || ldb <= 128 || k <= 64 }
+func inPlace(m, k, ldb int) bool {
+	const few, second = 64, 1 << 18 // rows of A, and numbers that stay in the second-level cache
+	return m <= 2*shape.rows || m <= few && k*ldb <= second || ldb <= shape.near || k <= 64
+}
 
 // copied reports that rows of A are better read from a copy by products with n columns: its numbers for a micro-kernel lie so far apart that they
 // fall on few places of the caches.
 func (a left) copied(n int) bool {
 	if a.row == 1 {
-		return a.col >= 512 && n >= 2*shape.columns
+		return a.col >= shape.far && n >= 2*shape.columns
 	}
-	return a.row%1024 == 0 && n >= 4*shape.columns
+	const ways = 8 // of the first-level cache, which rows a power of two apart share
+	return a.row%1024 == 0 && shape.rows > ways && n >= 512
 }
 
 // product is multiply, block by block of A and of the columns of B.

@@ -9,12 +9,14 @@ type blocks struct {
 	rows    int // of A in a micro-kernel
 	tall    int // rows of A that stay in the second-level cache while the panels of B go by
 	wide    int // columns of B laid out at a time
+	far     int // distance from which rows of a transposed A are copied
+	near    int // distance up to which rows of B are read in place
 }
 
 // kc is the depth of a block: so many rows of a panel of B stay in the first-level cache. Sums over k begin anew there.
 const kc = 256
 
-var narrowShape, wideShape = blocks{8, 16, 6, 96, 256}, blocks{16, 32, 14, 280, 512}
+var narrowShape, wideShape = blocks{8, 16, 6, 96, 256, 512, 128}, blocks{16, 32, 14, 280, 512, 1024, 256}
 
 // shape is that of the instructions in use.
 var shape blocks
