@@ -26,6 +26,7 @@ type Likelihood struct {
 	Field    DivergenceField
 	Method   solver.Tableau        // zero: RK4
 	Steps    int                   // 0 means 100
+	Grid     *flow.Grid            // where the steps lie; nil: the model's own
 	Batch    int                   // rows at a time; 0 means 256
 	Progress func(done, total int) // called after each step with rows·steps done and in all
 }
@@ -43,7 +44,7 @@ type Densities struct {
 func (l Likelihood) Sample(ctx context.Context, dst, y tensor.Tensor, seed, offset uint64) (Densities, error) {
 	dim := l.Field.Spec().Dim()
 	rows := dst.Float32()
-	return l.run(ctx, dst, y, []float64{0, 1}, offset, func(x []float64, at, n int) {
+	return l.run(ctx, dst, y, false, offset, func(x []float64, at, n int) {
 		z := make([]float32, len(x))
 		noise.New(seed, noise.Sampling).Rows(z, offset+uint64(at), dim)
 		for i, v := range z {
@@ -63,7 +64,7 @@ func (l Likelihood) Sample(ctx context.Context, dst, y tensor.Tensor, seed, offs
 func (l Likelihood) Data(ctx context.Context, rows, y tensor.Tensor) (Densities, error) {
 	spec := l.Field.Spec()
 	n, dim := spec.Normaliser, spec.Dim()
-	return l.run(ctx, rows, y, []float64{1, 0}, 0, func(x []float64, at, _ int) {
+	return l.run(ctx, rows, y, true, 0, func(x []float64, at, _ int) {
 		for i, v := range rows.Float32()[at*dim : at*dim+len(x)] {
 			k := i % len(n.Mean)
 			x[i] = (float64(v) - float64(n.Mean[k])) / float64(n.Scale[k])
@@ -91,9 +92,9 @@ func (l Likelihood) check(rows, y tensor.Tensor) error {
 	return nil
 }
 
-// run solves batch by batch from the first time of ends to the last. start writes the state there in model space, end reads that at the other end; both
+// run solves batch by batch from t = 0 to 1, or in reverse. start writes the state there in model space, end reads that at the other end; both
 // are told the first row and the number of rows.
-func (l Likelihood) run(ctx context.Context, rows, y tensor.Tensor, ends []float64, offset uint64, start, end func(x []float64, at, n int)) (Densities, error) {
+func (l Likelihood) run(ctx context.Context, rows, y tensor.Tensor, reverse bool, offset uint64, start, end func(x []float64, at, n int)) (Densities, error) {
 	if err := l.check(rows, y); err != nil {
 		return Densities{}, err
 	}
@@ -109,9 +110,12 @@ func (l Likelihood) run(ctx context.Context, rows, y tensor.Tensor, ends []float
 	case p == 1:
 		d.unknown = math.NaN()
 	}
-	grid := solver.Grid(l.Steps)
-	for k := range grid {
-		grid[k] = ends[0] + (ends[1]-ends[0])*grid[k]
+	grid, err := Sampler{Grid: l.Grid, Steps: l.Steps}.times(l.Field.Spec())
+	if err != nil {
+		return d, err
+	}
+	if reverse {
+		slices.Reverse(grid)
 	}
 	var w *walk
 	for at := 0; at < total; at += l.Batch {
@@ -132,7 +136,7 @@ func (l Likelihood) run(ctx context.Context, rows, y tensor.Tensor, ends []float
 		}, &d); err != nil {
 			return d, err
 		}
-		if err := w.densities(&d, at, ends[0] > ends[1]); err != nil {
+		if err := w.densities(&d, at, reverse); err != nil {
 			return d, err
 		}
 		end(w.x.Float64(), at, n)

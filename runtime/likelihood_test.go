@@ -150,8 +150,8 @@ func TestLikelihoodOfClosedForms(t *testing.T) {
 	} {
 		name := fmt.Sprintf("%s, %s, %v", c.name, c.schedule, c.q)
 		file, s := c.m.field(t, c.schedule, c.q)
-		l := runtime.Likelihood{Field: divergence(t, file, engine.Options{Float64: c.float64}, runtime.Divergence{}), Steps: 200}
-		rows := tensor.New(tensor.Float32, 40, 2)
+		l := runtime.Likelihood{Field: divergence(t, file, engine.Options{Float64: c.float64}, runtime.Divergence{}), Steps: 120}
+		rows := tensor.New(tensor.Float32, 24, 2)
 		forward, err := l.Sample(t.Context(), rows, tensor.Tensor{}, 7, 0)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -166,7 +166,7 @@ func TestLikelihoodOfClosedForms(t *testing.T) {
 		if !(f <= c.limit && r <= c.limit) {
 			t.Errorf("%s: off by %g nats forward, %g in reverse, want at most %g", name, f, r, c.limit)
 		}
-		if forward.Err != nil || forward.Evaluations != 800 {
+		if forward.Err != nil || forward.Evaluations != 480 {
 			t.Errorf("%s: errors %v of an exact divergence, %d evaluations", name, forward.Err, forward.Evaluations)
 		}
 	}
@@ -176,14 +176,14 @@ func TestLikelihoodOfClosedForms(t *testing.T) {
 func TestHutchinson(t *testing.T) {
 	file, _ := mixed.field(t, "linear", flow.Velocity)
 	rows := tensor.New(tensor.Float32, 64, 2)
-	exact, err := (runtime.Likelihood{Field: divergence(t, file, engine.Options{}, runtime.Divergence{}), Steps: 50}).Sample(t.Context(), rows, tensor.Tensor{}, 1, 0)
+	exact, err := (runtime.Likelihood{Field: divergence(t, file, engine.Options{}, runtime.Divergence{}), Steps: 30}).Sample(t.Context(), rows, tensor.Tensor{}, 1, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, gaussian := range []bool{false, true} {
 		const probes = 24
 		f := divergence(t, file, engine.Options{}, runtime.Divergence{Probes: probes, Gaussian: gaussian, Seed: 3})
-		got, err := (runtime.Likelihood{Field: f, Steps: 50}).Data(t.Context(), rows, tensor.Tensor{})
+		got, err := (runtime.Likelihood{Field: f, Steps: 30}).Data(t.Context(), rows, tensor.Tensor{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -257,20 +257,24 @@ func TestProbesAreFixed(t *testing.T) {
 	}
 }
 
-// Samples with log-densities are those of the sampler: the same rows of the same seed, condition and offset.
+// Samples with log-densities are those of the sampler: the same rows of the same seed, offset and steps, which lie where the grid says.
 func TestLikelihoodSamples(t *testing.T) {
 	file, _ := mixed.field(t, "linear", flow.Velocity)
-	want, got := tensor.New(tensor.Float32, 10, 2), tensor.New(tensor.Float32, 10, 2)
-	if _, err := (runtime.Sampler{Field: openFile(t, file), Steps: 20, Method: solver.Heun, Seed: 5, Offset: 3}).Sample(t.Context(), want, tensor.Tensor{}); err != nil {
+	grid, err := flow.ParseGrid("shift:3")
+	if err != nil {
 		t.Fatal(err)
 	}
 	f := divergence(t, file, engine.Options{}, runtime.Divergence{})
-	if _, err := (runtime.Likelihood{Field: f, Steps: 20, Method: solver.Heun, Batch: 3}).Sample(t.Context(), got, tensor.Tensor{}, 5, 3); err != nil {
-		t.Fatal(err)
-	}
-	for i, w := range want.Float32() {
-		if math.Abs(float64(got.Float32()[i]-w)) > 1e-5 {
-			t.Errorf("number %d: %g beside log-densities, %g alone", i, got.Float32()[i], w)
+	for _, g := range []*flow.Grid{nil, &grid} {
+		want, got := tensor.New(tensor.Float32, 10, 2), tensor.New(tensor.Float32, 10, 2)
+		if _, err := (runtime.Sampler{Field: openFile(t, file), Steps: 20, Method: solver.Heun, Grid: g, Seed: 5, Offset: 3}).Sample(t.Context(), want, tensor.Tensor{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := (runtime.Likelihood{Field: f, Steps: 20, Method: solver.Heun, Grid: g, Batch: 3}).Sample(t.Context(), got, tensor.Tensor{}, 5, 3); err != nil {
+			t.Fatal(err)
+		}
+		if d := worst32(got.Float32(), want.Float32()); d > 1e-5 {
+			t.Errorf("grid %v: samples beside log-densities are %g off those alone", g, d)
 		}
 	}
 }

@@ -74,7 +74,7 @@ func (f *logProbFlags) sample(cmd *cobra.Command, file []byte, engines *engineFl
 		return nil, err
 	}
 	defer m.Close() //nolint:errcheck // it only frees
-	l := runtime.Likelihood{Field: m, Method: s.Method, Steps: s.Steps, Batch: s.Batch, Progress: s.Progress}
+	l := runtime.Likelihood{Field: m, Method: s.Method, Steps: s.Steps, Grid: s.Grid, Batch: s.Batch, Progress: s.Progress}
 	found, err := l.Sample(cmd.Context(), dst, y, s.Seed, s.Offset)
 	return found.Log, err
 }
