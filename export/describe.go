@@ -15,13 +15,14 @@ import (
 
 // described is a file that this package wrote and what it says of itself.
 type described struct {
-	file   []byte
-	model  *onnx.Model
-	kind   flow.Kind
-	spec   flow.Spec
-	guided bool
-	method solver.Tableau // of a graph that samples
-	steps  int            // their fixed number; 0: an input
+	file      []byte
+	model     *onnx.Model
+	kind      flow.Kind
+	spec      flow.Spec
+	guided    bool
+	converted bool           // its network predicts another quantity than the velocity
+	method    solver.Tableau // of a graph that samples
+	steps     int            // their fixed number; 0: an input
 }
 
 // describe reads a file's metadata and compares them with its inputs and outputs.
@@ -31,7 +32,7 @@ func describe(file []byte) (*described, error) {
 		return nil, err
 	}
 	meta := m.Metadata()
-	d := &described{file: file, model: m, guided: meta[keyGuidance] != ""}
+	d := &described{file: file, model: m, guided: meta[keyGuidance] != "", converted: meta[keyNetwork] != ""}
 	if d.kind, err = flow.KindOf(meta); err != nil || d.kind == flow.VelocityKind && !d.guided {
 		_, _, err = runtime.Describe(file)
 	}

@@ -150,7 +150,7 @@ func (r recipe) metadata(m *models.Model, g *graph.Graph, o Options) (map[string
 	for _, p := range g.Params {
 		numbers += p.Data.Len()
 	}
-	bound, against := o.bound(m.Spec), "forward pass"
+	bound, against := o.bound(m.Spec, m.Spec.Prediction != flow.Velocity), "forward pass"
 	if r.solves {
 		bound, against = solvedTolerance, "solver"
 	}
