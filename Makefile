@@ -10,7 +10,7 @@ ORT_OLD := 1.24.4
 
 export ORT_DISABLE_TELEMETRY = 1
 
-.PHONY: demo test vet go-test purego-test no-cgo python-test test-matrix show lint fmt module-path clean ort ort-old ort-new bench bench-peers bench-peers-debian bench-record FORCE
+.PHONY: demo test vet go-test purego-test no-cgo python-test test-matrix test-web show lint fmt module-path clean ort ort-old ort-new bench bench-peers bench-peers-debian bench-record FORCE
 
 demo: $(FMTOOL) ort ## train on real data, export, verify, sample through onnxruntime, draw
 	rm -rf demo && mkdir demo
@@ -70,6 +70,10 @@ test-matrix: $(FMTOOL) ort ## Python consumers on several releases of onnxruntim
 		FMTOOL=$(abspath $(FMTOOL)) .venv-$$v/bin/python -m pytest -q -p no:cacheprovider export/python; \
 	done
 
+test-web: $(FMTOOL) ort ## the graphs that sample on onnxruntime-web, WebAssembly; Node.js and npm
+	cd export/web && npm install --ignore-scripts --no-package-lock --no-audit --no-fund --silent
+	cd export/web && FMTOOL=$(abspath $(FMTOOL)) node --test
+
 ort-new: $(FMTOOL)
 	@$(FMTOOL) ort install --python $(PYTHON) --version $(ORT_NEW)
 
@@ -106,4 +110,4 @@ module-path: ## rewrite the module path: make module-path PATH_TO=example.com/yo
 	grep -rl '"fmtool/' --include='*.go' . | xargs sed -i 's#"fmtool/#"$(PATH_TO)/#'
 
 clean:
-	rm -rf bin demo $(VENV) .venv-*
+	rm -rf bin demo $(VENV) .venv-* export/web/node_modules
