@@ -130,11 +130,7 @@ func (r recipe) complete(o *Options) error {
 
 // metadata is what the file says about itself: the model's spec, the graph's settings, the training facts, the architecture and the check.
 func (r recipe) metadata(m *models.Model, g *graph.Graph, o Options) (map[string]string, error) {
-	spec := m.VelocitySpec() // the graphs convert what the network predicts
-	if r.solves {
-		spec.Grid = flow.Grid{} // solvers in a graph take even steps
-	}
-	meta := spec.Metadata()
+	meta := m.VelocitySpec().Metadata() // the graphs convert what the network predicts
 	if m.Spec.Prediction != flow.Velocity {
 		meta[keyNetwork] = m.Spec.Prediction.String()
 	}

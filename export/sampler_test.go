@@ -67,6 +67,45 @@ func TestSampler(t *testing.T) {
 	}
 }
 
+// A model's own steps are those of its graph, in a Loop where they have a formula and unrolled for any grid; what its network predicts is converted inside.
+func TestSamplerGrids(t *testing.T) {
+	for _, c := range []struct {
+		grid, schedule string
+		o              export.Options
+		prediction     flow.Quantity
+	}{
+		{"shift:3", "linear", export.Options{Solver: solver.Heun}, flow.Velocity}, {"u-shaped:2 shift:0.5", "linear", export.Options{}, flow.Velocity},
+		{"logit-normal:0,1", "linear", export.Options{Solver: solver.RK4}, flow.Velocity}, {"beta:2,3", "linear", export.Options{Unroll: 6}, flow.Velocity},
+		{"uniform", "cosine", export.Options{Solver: solver.Midpoint}, flow.X1}, {"shift:2", "vp", export.Options{Unroll: 6}, flow.Noise},
+	} {
+		t.Run(c.grid+" "+c.schedule, func(t *testing.T) {
+			s := spec(flow.Condition{Kind: flow.Unconditional}, 2)
+			var err error
+			if s.Grid, err = flow.ParseGrid(c.grid); err != nil {
+				t.Fatal(err)
+			}
+			if s.Schedule, err = flow.ParseSchedule(c.schedule); err != nil {
+				t.Fatal(err)
+			}
+			s.Prediction = c.prediction
+			s.TimeMin, s.TimeMax = flow.Interval(s.Schedule, c.prediction, c.prediction)
+			c.o.Checks = export.Checks{Reference: native.Engine{}, Engines: engines(t)}
+			file, _, err := export.Sampler(t.Context(), model(t, s, &models.MLP{Width: 16}), c.o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f, _ := onnx.Unmarshal(file); f.Metadata()["io.fmtool.grid"] != strings.Replace(c.grid, "uniform", "", 1) {
+				t.Errorf("the file's grid is %q, the model's %q", f.Metadata()["io.fmtool.grid"], c.grid)
+			}
+		})
+	}
+	s := spec(flow.Condition{Kind: flow.Unconditional}, 2)
+	s.Grid, _ = flow.ParseGrid("beta:2,3")
+	if _, _, err := export.Sampler(t.Context(), model(t, s, &models.MLP{Width: 16}), export.Options{Checks: checks()}); err == nil || !strings.Contains(err.Error(), "fix the number of steps") {
+		t.Errorf("a beta grid in a Loop: %v", err)
+	}
+}
+
 // checkWeightsOnce: each of the model's weights is an initialiser of the main graph under its name, and nothing else is large.
 func checkWeightsOnce(t *testing.T, file []byte, m *models.Model) {
 	t.Helper()

@@ -3,19 +3,21 @@ package export
 import (
 	"fmt"
 
+	"fmtool/models"
+	"fmtool/models/flow"
 	"fmtool/models/graph"
 	"fmtool/models/tensor"
 	"fmtool/runtime/solver"
 )
 
-// grid is what a step of a solver needs to know of its place, as values of the graph: the time k/n + c/n of a stage [1 1], and h·c with h = 1/n [1].
-type grid struct {
+// place is what a step from t to t + h needs to know of its place, as values of the graph: the time t + c·h of a stage [1 1], and h·c [1] or [1 1].
+type place struct {
 	at     func(b *graph.Builder, c float64) *graph.Value
 	scaled func(b *graph.Builder, c float64) *graph.Value
 }
 
 // step adds one step of method m from x: stage i is k_i = f(x + h Σ A[i][j] k_j, t + C[i] h), the step x + h Σ B[i] k_i.
-func step(b *graph.Builder, m solver.Tableau, f *field, x *graph.Value, g grid) *graph.Value {
+func step(b *graph.Builder, m solver.Tableau, f *field, x *graph.Value, g place) *graph.Value {
 	var k []*graph.Value
 	for i := range m.B {
 		b.Scope(fmt.Sprintf("stage.%d", i), func() {
@@ -27,7 +29,7 @@ func step(b *graph.Builder, m solver.Tableau, f *field, x *graph.Value, g grid) 
 }
 
 // combine is x + Σ (h c_i) k_i.
-func combine(b *graph.Builder, x *graph.Value, k []*graph.Value, c []float64, g grid) *graph.Value {
+func combine(b *graph.Builder, x *graph.Value, k []*graph.Value, c []float64, g place) *graph.Value {
 	for i, ci := range c {
 		if ci != 0 {
 			x = b.Add(x, b.Mul(k[i], g.scaled(b, ci)))
@@ -36,17 +38,20 @@ func combine(b *graph.Builder, x *graph.Value, k []*graph.Value, c []float64, g 
 	return x
 }
 
-// unrolled adds n steps one after the other: times and step sizes are constants.
+// unrolled adds the steps of the model's grid for n one after the other: times and step sizes are constants.
 func unrolled(b *graph.Builder, m solver.Tableau, f *field, x *graph.Value, n int) *graph.Value {
-	once := map[float64]*graph.Value{}
+	times, err := f.spec.Grid.Steps(n)
+	if err != nil {
+		return b.Fail(err)
+	}
 	for k := range n {
-		g := grid{
-			at: func(b *graph.Builder, c float64) *graph.Value {
-				return timeOf(b, min((float64(k)+c)/float64(n), f.spec.TimeMax))
-			},
+		t, h := times[k], times[k+1]-times[k]
+		once := map[float64]*graph.Value{}
+		g := place{
+			at: func(b *graph.Builder, c float64) *graph.Value { return timeOf(b, t+c*h) },
 			scaled: func(b *graph.Builder, c float64) *graph.Value {
 				if once[c] == nil {
-					once[c] = b.NamedConst("h", tensor.Full(float32(c/float64(n)), 1))
+					once[c] = b.NamedConst("h", tensor.Full(float32(c*h), 1))
 				}
 				return once[c]
 			},
@@ -62,19 +67,24 @@ func looped(b *graph.Builder, m solver.Tableau, f *field, x, steps *graph.Value)
 	var n *graph.Value
 	var scaled map[float64]*graph.Value
 	b.Scope("grid", func() {
-		cast := graph.Attrs{"to": int64(graph.Code(tensor.Float32))}
-		n = b.Reshape(b.Op("Cast", cast, steps), b.Ints(1))
-		scaled = stepSizes(b, m, b.Op("Reciprocal", nil, n))
+		n = b.Reshape(castTo(b, steps, tensor.Float32), b.Ints(1))
+		if f.spec.Grid.Even() {
+			scaled = stepSizes(b, m, b.Op("Reciprocal", nil, n))
+		}
 	})
 	body := b.Sub("step", func(s *graph.Builder) {
 		s.SubInput("iteration", graph.Type{DType: tensor.Int64, Shape: graph.Shape{}})
 		goOn := s.SubInput("go_on", graph.Type{DType: tensor.Bool, Shape: graph.Shape{}})
 		k := s.SubInput("k", graph.Type{DType: tensor.Float32, Shape: graph.ShapeOf(1, 1)})
 		x := s.SubInput("x", x.Type)
-		later := stageTimes(f, k, n)
+		next := s.Shift(k, 1)
+		g := evenPlace(k, n, scaled)
+		if scaled == nil {
+			s.Scope("grid", func() { g = unevenPlace(s, f.spec.Grid, s.Div(k, n), s.Div(next, n)) })
+		}
 		s.Output("go_on.next", s.Op("Identity", nil, goOn))
-		s.Output("k.next", s.Shift(k, 1))
-		s.Output("x.next", step(s, m, f, x, grid{later, func(_ *graph.Builder, c float64) *graph.Value { return scaled[c] }}))
+		s.Output("k.next", next)
+		s.Output("x.next", step(s, m, f, x, g))
 	})
 	start := b.NamedConst("k0", tensor.New(tensor.Float32, 1, 1))
 	always := b.NamedConst("true", tensor.Scalar(true)) // may be left out, but then ONNX's reference implementation takes no step
@@ -94,20 +104,41 @@ func stepSizes(b *graph.Builder, m solver.Tableau, h *graph.Value) map[float64]*
 	return scaled
 }
 
-// stageTimes gives (k + c)/n, each c's once, and no time after the last that the model was trained at.
-func stageTimes(f *field, k, n *graph.Value) func(b *graph.Builder, c float64) *graph.Value {
+// evenPlace is that of step k of n equal ones: stages lie at (k + c)/n, each made once; scaled is h·c.
+func evenPlace(k, n *graph.Value, scaled map[float64]*graph.Value) place {
 	have := map[float64]*graph.Value{}
-	return func(b *graph.Builder, c float64) *graph.Value {
-		if have[c] == nil {
-			t := k
-			if c != 0 {
-				t = b.Shift(k, c)
+	return place{
+		at: func(b *graph.Builder, c float64) *graph.Value {
+			if have[c] == nil {
+				t := k
+				if c != 0 {
+					t = b.Shift(k, c)
+				}
+				have[c] = b.Div(t, n)
 			}
-			if t = b.Div(t, n); f.spec.TimeMax < 1 {
-				t = b.Op("Min", nil, t, b.Scalar(tensor.Float32, f.spec.TimeMax))
-			}
-			have[c] = t
-		}
-		return have[c]
+			return have[c]
+		},
+		scaled: func(_ *graph.Builder, c float64) *graph.Value { return scaled[c] },
 	}
+}
+
+// unevenPlace is that of the step between the shares q and later of a grid's steps.
+func unevenPlace(b *graph.Builder, g flow.Grid, q, later *graph.Value) place {
+	from, to := models.GridTime(b, g, q), models.GridTime(b, g, later)
+	h := b.Subtract(to, from)
+	scaled := map[float64]*graph.Value{1: h}
+	times := map[float64]*graph.Value{0: from, 1: to}
+	p := place{scaled: func(b *graph.Builder, c float64) *graph.Value {
+		if scaled[c] == nil {
+			scaled[c] = b.Scale(h, c)
+		}
+		return scaled[c]
+	}}
+	p.at = func(b *graph.Builder, c float64) *graph.Value {
+		if times[c] == nil {
+			times[c] = b.Add(from, p.scaled(b, c))
+		}
+		return times[c]
+	}
+	return p
 }

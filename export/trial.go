@@ -40,20 +40,21 @@ func (p program) evaluate(ctx context.Context, in []tensor.Tensor, shape []int) 
 	return out, p.Run(ctx, own, []tensor.Tensor{out})
 }
 
-// solve takes the program, a velocity field with the inputs in (x, t and the rest), from in's x at t = 0 to t = 1: float32 programs as samplers do, float64
-// ones with states in float64.
-func (p program) solve(ctx context.Context, m solver.Tableau, steps int, timeMax float64, in []tensor.Tensor) (tensor.Tensor, error) {
+// solve takes the program, a velocity field with the inputs in (x, t and the rest), from in's x along the times, each held to those of training: float32
+// programs as samplers do, float64 ones with states in float64.
+func (p program) solve(ctx context.Context, m solver.Tableau, times []float64, s flow.Spec, in []tensor.Tensor) (tensor.Tensor, error) {
+	held := func(t float64) float64 { return min(max(t, s.TimeMin), s.TimeMax) }
 	shape := in[0].Shape()
 	own := append([]tensor.Tensor{}, in...)
 	own[1] = tensor.New(tensor.Float32, 1, 1)
 	if p.float == tensor.Float32 {
-		s := solver.NewStepper(m, in[0].Len())
-		copy(s.State(), in[0].Float32())
-		err := s.Run(ctx, func(ctx context.Context, dst, x []float32, t float32) error {
-			own[0], own[1].Float32()[0] = tensor.Of(x, shape...), min(t, float32(timeMax))
+		stepper := solver.NewStepper(m, in[0].Len())
+		copy(stepper.State(), in[0].Float32())
+		err := stepper.Run(ctx, func(ctx context.Context, dst, x []float32, t float32) error {
+			own[0], own[1].Float32()[0] = tensor.Of(x, shape...), float32(held(float64(t)))
 			return p.Run(ctx, own, []tensor.Tensor{tensor.Of(dst, shape...)})
-		}, solver.Grid(steps), nil)
-		return tensor.Of(s.State(), shape...), err
+		}, times, nil)
+		return tensor.Of(stepper.State(), shape...), err
 	}
 	for i, t := range own {
 		if t.DType().IsFloat() {
@@ -62,9 +63,9 @@ func (p program) solve(ctx context.Context, m solver.Tableau, steps int, timeMax
 	}
 	var x []float64
 	for s, err := range m.Solve(ctx, func(ctx context.Context, dst, x []float64, t float64) error {
-		own[0], own[1].Float64()[0] = tensor.Of(x, shape...), min(t, timeMax)
+		own[0], own[1].Float64()[0] = tensor.Of(x, shape...), held(t)
 		return p.Run(ctx, own, []tensor.Tensor{tensor.Of(dst, shape...)})
-	}, own[0].Float64(), solver.Grid(steps)) {
+	}, own[0].Float64(), times) {
 		if err != nil {
 			return tensor.Tensor{}, err
 		}

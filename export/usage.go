@@ -48,7 +48,7 @@ func velocityUsage(s flow.Spec, o Options) string {
 // samplerUsage is the doc string of sampler.onnx.
 func samplerUsage(s flow.Spec, o Options) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Sampler of a flow-matching model, written by fmtool: %s, the model's normaliser inside.\n\n", methodText(o))
+	fmt.Fprintf(&b, "Sampler of a flow-matching model, written by fmtool: %s, the model's normaliser inside.\n\n", methodText(s, o))
 	start := "noise drawn from N(0, 1)"
 	if s.Source == flow.DataSource {
 		start = "rows of the source data, in data units"
@@ -61,7 +61,7 @@ func samplerUsage(s flow.Spec, o Options) string {
 // sampleUsage is the doc string of sample.onnx.
 func sampleUsage(s flow.Spec, o Options) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Samples of a flow-matching model from a seed, written by fmtool: noise, %s, the model's normaliser.\n\n", methodText(o))
+	fmt.Fprintf(&b, "Samples of a flow-matching model from a seed, written by fmtool: noise, %s, the model's normaliser.\n\n", methodText(s, o))
 	fmt.Fprintf(&b, "Inputs: seed int64, of which all 64 bits count, so that a seed of 2^63 or more is given as seed - 2^64; count int64, the number of samples%s; "+
 		"offset int64, the number of the first sample, 0 or where another job left off%s. batch is count.\n", stepsText(o), conditionText(s, o))
 	fmt.Fprintf(&b, "Output: samples float32 %s, in data units. Sample k of a seed is the same in every job: offset and count cut jobs into shards.", dimsText(s))
@@ -69,12 +69,16 @@ func sampleUsage(s flow.Spec, o Options) string {
 }
 
 // methodText says how the graph solves.
-func methodText(o Options) string {
+func methodText(s flow.Spec, o Options) string {
 	n, how := "n", "in a loop"
 	if o.Unroll > 0 {
 		n, how = fmt.Sprint(o.Unroll), "without control flow"
 	}
-	return fmt.Sprintf("%s steps of %s's method from t = 0 (noise) to t = 1 (data), %s, each with %d evaluations of the velocity", n, o.Solver.Name, how, len(o.Solver.B))
+	grid := ""
+	if !s.Grid.Even() {
+		grid = ", uneven as the metadata key " + flow.Prefix + "grid says"
+	}
+	return fmt.Sprintf("%s steps of %s's method from t = 0 (noise) to t = 1 (data)%s, %s, each with %d evaluations of the velocity", n, o.Solver.Name, grid, how, len(o.Solver.B))
 }
 
 func stepsText(o Options) string {

@@ -82,7 +82,11 @@ func (d *described) solvedTrial(ctx context.Context, ref program, whole bool, ro
 	if d.guided {
 		w, rows = rows[len(rows)-1].Float32(), rows[:len(rows)-1]
 	}
-	x, err := d.exact(ref, w).solve(ctx, d.method, steps, d.spec.TimeMax, rows)
+	times, err := d.spec.Grid.Steps(steps)
+	if err != nil {
+		return t, err
+	}
+	x, err := d.exact(ref, w).solve(ctx, d.method, times, d.spec, rows)
 	if err != nil {
 		return t, err
 	}

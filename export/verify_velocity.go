@@ -39,7 +39,7 @@ func (d *described) velocityTrials(ctx context.Context, c Checks) ([]trial, erro
 	in := append(d.inputs(eulerRows, 1, 1000), d.weights(eulerRows, 1000)...)
 	t := trial{graph: fmt.Sprintf("%d Euler steps", eulerSteps), batch: eulerRows, tolerance: solvedTolerance}
 	t.run = func(ctx context.Context, p program) (tensor.Tensor, error) {
-		return p.solve(ctx, solver.Euler, eulerSteps, 1, in)
+		return p.solve(ctx, solver.Euler, solver.Grid(eulerSteps), d.spec, in)
 	}
 	return trials, add(t)
 }

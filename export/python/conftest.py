@@ -17,6 +17,9 @@ MODELS = {
     "vector": ["table.csv", "--columns", "a,c", "--condition", "b,c2"],
 }
 
+# models for single tests
+MORE = {"shifted": ["moons:n=400", "--unconditional", "--grid", "shift:3", "--prediction", "x1"]}
+
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory):
@@ -33,7 +36,7 @@ def run(tmp_path_factory):
         if name not in done:
             done[name] = root / name
             small = ["--steps", "30", "--batch", "64", "--depth", "2", "-o", str(done[name])]
-            subprocess.run([FMTOOL, "train", *MODELS[name], *small], check=True, cwd=root, capture_output=True)
+            subprocess.run([FMTOOL, "train", *{**MODELS, **MORE}[name], *small], check=True, cwd=root, capture_output=True)
         return done[name]
 
     return make

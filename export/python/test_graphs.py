@@ -79,6 +79,15 @@ def test_same_samples_as_the_program(graph, model, name, engine):
     assert close(got, want)
 
 
+@pytest.mark.parametrize("flags", [(), ("--unroll", "12")])
+def test_own_steps(graph, model, flags):
+    """The graph takes the model's own uneven steps, and converts what its network predicts."""
+    want = fmtool(model("shifted"), 9, "--steps", "12", "--seed", "3")
+    (got,) = session(graph("shifted", "sample", *flags)).run(None, {**ints(seed=3, count=9, offset=0), **({} if flags else ints(steps=12))})
+    assert close(got, want)
+    assert not close(got, fmtool(model("shifted"), 9, "--steps", "12", "--seed", "3", "--grid", "uniform"), 1e-3)
+
+
 def test_seeds_of_64_bits(graph, model):
     """A seed of 2^63 or more is given as seed − 2^64, and offsets reach beyond 32 bits."""
     seed, offset = 2**63 + 12345, 2**32 - 2

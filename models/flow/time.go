@@ -124,3 +124,11 @@ func tabled(f func(q float64) float64) func(q float64) float64 {
 		return table().Predict(q)
 	}
 }
+
+// Formula names the row of the distribution and its numbers, for those who write its quantiles another way, as a graph.
+func (d Times) Formula() (name string, numbers []float64) {
+	if d.row == nil {
+		return timesTable[0].Name, nil
+	}
+	return d.row.Name, d.p
+}
