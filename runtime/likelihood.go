@@ -20,8 +20,8 @@ import (
 // from the data. The densities are of data units: the normaliser's Jacobian is in them.
 //
 // Constant columns are left out: they stay at their value all the way, so in models that have them the samples differ a little from a Sampler's. The model
-// is the field as samplers integrate it, held to the times of training beyond their ends: a schedule or prediction that stops short of t = 1 has the density
-// of its samples there, which is that of the data blurred by what it falls short of (flow.Defects, flow.Interval).
+// is the field as samplers integrate it, from N(0, I) at t = 0 to t = 1: beyond the times of training it holds its last velocity, so the density of a model
+// that was trained short of an end is that of its samples, and differs from the data's by what flow.Defects and flow.Interval tell.
 type Likelihood struct {
 	Field    DivergenceField
 	Method   solver.Tableau        // zero: RK4

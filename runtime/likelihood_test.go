@@ -106,7 +106,11 @@ func (m blobs) truth(t *testing.T, s flow.Spec, rows []float32) []float64 {
 	out := make([]float64, len(rows)/2)
 	for i := range out {
 		n := s.Normaliser
-		x := []float64{(float64(rows[2*i]) - float64(n.Mean[0])) / float64(n.Scale[0]), (float64(rows[2*i+1]) - float64(n.Mean[1])) / float64(n.Scale[1])}
+		x := make([]float64, 2)
+		for j := range x {
+			k := j % len(n.Mean)
+			x[j] = (float64(rows[2*i+j]) - float64(n.Mean[k])) / float64(n.Scale[k])
+		}
 		out[i] = mix.At(x, 1).LogDensity + n.LogJacobian(2)
 	}
 	return out

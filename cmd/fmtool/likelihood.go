@@ -208,7 +208,7 @@ func (f *likelihoodFlags) report(w io.Writer, spec flow.Spec, d runtime.Densitie
 		text += fmt.Sprintf("bits per number, at most: %.4f (bins of %g)\n", *r.BitsPerDim, f.dequantise)
 	}
 	if r.Time < 1 {
-		text += fmt.Sprintf("the model was trained up to t = %g: the density is that of its samples, which are blurred by what is left of the noise\n", r.Time)
+		text += fmt.Sprintf("the model was trained up to t = %g: the density is that of its samples, which hold the last velocity from there to t = 1\n", r.Time)
 	}
 	_, err := io.WriteString(w, text)
 	return err
