@@ -127,7 +127,7 @@ func (l Likelihood) run(ctx context.Context, rows, y tensor.Tensor, reverse bool
 			w.y = rowsOf(y, at, n)
 		}
 		w.draw(offset + uint64(at))
-		start(w.x.Float64(), at, n)
+		start(w.x, at, n)
 		w.pack()
 		if err := l.solve(ctx, w, grid, func(step int) {
 			if l.Progress != nil {
@@ -139,7 +139,7 @@ func (l Likelihood) run(ctx context.Context, rows, y tensor.Tensor, reverse bool
 		if err := w.densities(&d, at, reverse); err != nil {
 			return d, err
 		}
-		end(w.x.Float64(), at, n)
+		end(w.x, at, n)
 	}
 	return d, nil
 }
@@ -155,7 +155,10 @@ func orElse(v, other int) int {
 func (l Likelihood) solve(ctx context.Context, w *walk, grid []float64, each func(step int), d *Densities) error {
 	var last solver.State
 	step := 0
-	for s, err := range l.Method.Solve(ctx, w.field, w.state, grid) {
+	all := func(ctx context.Context, dst, x []float64, t float64) error {
+		return w.field(ctx, dst, x, []float64{t}, nil)
+	}
+	for s, err := range l.Method.Solve(ctx, all, w.state, grid) {
 		if err != nil {
 			return fmt.Errorf("runtime: likelihood: %w", err)
 		}
@@ -166,112 +169,6 @@ func (l Likelihood) solve(ctx context.Context, w *walk, grid []float64, each fun
 	}
 	copy(w.state, last.X)
 	d.Evaluations = max(d.Evaluations, last.Evaluations)
-	return nil
-}
-
-// walk is a batch on its way: the state of a row is x, then for each probe what log p has gained since the start, [N, D + P].
-type walk struct {
-	f            DivergenceField
-	n, dim, p    int
-	keep         []bool
-	kept         int
-	base         []float64 // log N(x; 0, I) at the start, [N]
-	state        []float64
-	x, u, div, t tensor.Tensor
-	y, probes    tensor.Tensor
-}
-
-func newWalk(f DivergenceField, n int) *walk {
-	spec, p := f.Spec(), f.Divergence().Probes
-	w := &walk{f: f, n: n, dim: spec.Dim(), p: max(p, 1), base: make([]float64, n), t: tensor.New(tensor.Float64, 1, 1)}
-	w.keep, w.kept = varying(spec)
-	shape := append([]int{n}, spec.Dims...)
-	w.x, w.u, w.div = tensor.New(tensor.Float64, shape...), tensor.New(tensor.Float64, shape...), tensor.New(tensor.Float64, w.p, n)
-	w.state = make([]float64, n*(w.dim+w.p))
-	if p > 0 {
-		w.probes = tensor.New(tensor.Float64, append([]int{p}, shape...)...)
-	}
-	return w
-}
-
-// draw makes the probes of the batch, which stay as they are until its solve ends.
-func (w *walk) draw(first uint64) {
-	if !w.probes.IsZero() {
-		w.f.Divergence().draw(w.probes.Float64(), first, w.n, w.keep)
-	}
-}
-
-// pack makes the first state of x, with constant columns at their value, 0.
-func (w *walk) pack() {
-	clear(w.state)
-	for i := range w.n {
-		row := w.state[i*(w.dim+w.p):][:w.dim]
-		copy(row, w.x.Float64()[i*w.dim:])
-		for j, keep := range w.keep {
-			if !keep {
-				row[j] = 0
-			}
-		}
-		w.base[i] = w.logNormal(row)
-	}
-}
-
-// logNormal is log N(x; 0, I) over the columns that vary.
-func (w *walk) logNormal(x []float64) float64 {
-	sum := -float64(w.kept) / 2 * math.Log(2*math.Pi)
-	for j, v := range x {
-		if w.keep[j] {
-			sum -= v * v / 2
-		}
-	}
-	return sum
-}
-
-// field is the right-hand side: u, then −∇·u for each probe.
-func (w *walk) field(ctx context.Context, dst, state []float64, t float64) error {
-	width := w.dim + w.p
-	for i := range w.n {
-		copy(w.x.Float64()[i*w.dim:(i+1)*w.dim], state[i*width:])
-	}
-	w.t.Float64()[0] = t
-	if err := w.f.VelocityDivergence(ctx, w.u, w.div, w.x, w.t, w.y, w.probes); err != nil {
-		return err
-	}
-	for i := range w.n {
-		row := dst[i*width : (i+1)*width]
-		copy(row, w.u.Float64()[i*w.dim:(i+1)*w.dim])
-		for j, keep := range w.keep {
-			if !keep {
-				row[j] = 0
-			}
-		}
-		for p := range w.p {
-			row[w.dim+p] = -w.div.Float64()[p*w.n+i]
-		}
-	}
-	return nil
-}
-
-// densities unpacks the last state and writes the log-densities of its rows from row at on. Forward the gain adds to log N at the start; in reverse
-// log N is that of the last state, and the gain is taken back. A number that is not finite is an error.
-func (w *walk) densities(d *Densities, at int, reverse bool) error {
-	width, jacobian := w.dim+w.p, w.f.Spec().Normaliser.LogJacobian(w.dim)
-	for i := range w.n {
-		row := w.state[i*width : (i+1)*width]
-		copy(w.x.Float64()[i*w.dim:(i+1)*w.dim], row)
-		base, sign := w.base[i], 1.0
-		if reverse {
-			base, sign = w.logNormal(row[:w.dim]), -1
-		}
-		mean, err := meanError(row[w.dim:])
-		d.Log[at+i] = base + sign*mean + jacobian
-		if math.IsNaN(d.Log[at+i]) || math.IsInf(d.Log[at+i], 0) {
-			return fmt.Errorf("runtime: likelihood: row %d gets %g: the solver leaves the numbers there; take more steps, or look at the row", at+i, d.Log[at+i])
-		}
-		if d.Err != nil {
-			d.Err[at+i] = err
-		}
-	}
 	return nil
 }
 
@@ -300,24 +197,4 @@ func (d Densities) ProbeErr() float64 {
 		square += e * e
 	}
 	return math.Sqrt(square) / float64(len(d.Err))
-}
-
-// BitsPerDim is −log₂ p of a row for each of its dims numbers, where the log-density of numbers dequantised by noise of one bin is that of bins [TH16]:
-// −(log p + dims·ln width)/(dims·ln 2). Constant columns do not count.
-func BitsPerDim(logDensity float64, spec flow.Spec, width float64) float64 {
-	_, dims := varying(spec)
-	return -(logDensity/float64(dims) + math.Log(width)) / math.Ln2
-}
-
-// Dequantise adds uniform noise of [−width/2, width/2) to rows [N, dim] of values a multiple of width apart, in place, so that they have a density: its mean
-// log-density is at most the log-probability of the bins [TH16]. The noise of row n of the seed depends on n alone.
-func Dequantise(rows []float32, dim int, width float64, seed, first uint64) {
-	u, s := make([]float32, dim), noise.New(seed, noise.Dequantise)
-	for row := range slices.Chunk(rows, dim) {
-		s.Uniforms(u, first*uint64(dim))
-		first++
-		for j := range row {
-			row[j] += float32(width * (float64(u[j]) - 0.5))
-		}
-	}
 }
