@@ -51,19 +51,39 @@ func canvasFor(name string, width, height vg.Length) (vg.CanvasSizer, io.WriterT
 	return nil, nil, fmt.Errorf("%s: want a name that ends in .png or .svg", name)
 }
 
-// writePlots draws plots beside each other in the form that a name asks for.
+// abreast is the most plots in a row of a picture.
+const abreast = 3
+
+// writePlots draws plots beside each other, three in a row, in the form that a name asks for.
 func writePlots(w io.Writer, name string, plots ...*plot.Plot) error {
-	c, out, err := canvasFor(name, vg.Length(len(plots))*5.2*vg.Inch, 4.2*vg.Inch)
+	cols := min(len(plots), abreast)
+	grid := make([][]*plot.Plot, (len(plots)+cols-1)/cols)
+	for i := range grid {
+		grid[i] = make([]*plot.Plot, cols)
+		copy(grid[i], plots[i*cols:])
+	}
+	c, out, err := canvasFor(name, vg.Length(cols)*5.2*vg.Inch, vg.Length(len(grid))*4.2*vg.Inch)
 	if err != nil {
 		return err
 	}
 	pad := vg.Points(10)
-	tiles := draw.Tiles{Rows: 1, Cols: len(plots), PadX: vg.Points(18), PadTop: pad, PadBottom: pad, PadLeft: pad, PadRight: pad}
-	for i, canvas := range plot.Align([][]*plot.Plot{plots}, tiles, draw.New(c))[0] {
-		plots[i].Draw(canvas)
+	tiles := draw.Tiles{Rows: len(grid), Cols: cols, PadX: vg.Points(18), PadY: vg.Points(14), PadTop: pad, PadBottom: pad, PadLeft: pad, PadRight: pad}
+	for i, row := range plot.Align(grid, tiles, draw.New(c)) {
+		for j, canvas := range row {
+			if grid[i][j] != nil {
+				grid[i][j].Draw(canvas)
+			}
+		}
 	}
 	_, err = out.WriteTo(w)
 	return err
+}
+
+// logarithmic gives a plot of positive values a logarithmic axis, a little longer than they need.
+func logarithmic(p *plot.Plot) {
+	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, logTicks{}
+	margin := math.Pow(p.Y.Max/p.Y.Min, 0.06)
+	p.Y.Min, p.Y.Max = p.Y.Min/margin, p.Y.Max*margin
 }
 
 // xys are points as gonum's plotter takes them.
@@ -129,7 +149,7 @@ func plotCurve(c quality.Curve, title string) (*plot.Plot, error) {
 		p.Legend.Add(name, line, dots)
 	}
 	if logY {
-		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, logTicks{}
+		logarithmic(p)
 	}
 	return p, nil
 }
@@ -147,20 +167,24 @@ func budgetTicks(points []quality.Point) plot.ConstantTicks {
 	return ticks
 }
 
-// logTicks label 1, 2 and 5 times the powers of ten.
+// logTicks label 1, 2 and 5 times the powers of ten, and every digit where the axis spans less than one of them.
 type logTicks struct{}
 
 // Ticks implements plot.Ticker.
 func (logTicks) Ticks(lo, hi float64) []plot.Tick {
 	var ticks []plot.Tick
+	step := 1.0
+	if hi/lo < 4 {
+		step = 0.25
+	}
 	for e := math.Floor(math.Log10(lo)); e <= math.Ceil(math.Log10(hi)); e++ {
-		for m := 1.0; m < 10; m++ {
+		for m := 1.0; m < 10; m += step {
 			v := m * math.Pow(10, e)
 			if v < lo || v > hi {
 				continue
 			}
 			label := ""
-			if m == 1 || m == 2 || m == 5 {
+			if m == 1 || m == 2 || m == 5 || step < 1 && m == math.Trunc(m) || hi/lo < 2 {
 				label = fmt.Sprintf("%.3g", v)
 			}
 			ticks = append(ticks, plot.Tick{Value: v, Label: label})
