@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"fmtool/runtime/native/cpu"
 )
 
 // Report is a run's result, the file bench.json.
@@ -155,7 +157,7 @@ func newReport(s settings) *Report {
 	return r
 }
 
-// machine is the processor and the number of its cores that this process may use.
+// machine is the processor, the number of its cores that this process may use, and the instructions that our kernels use.
 func machine() string {
 	facts := map[string]string{}
 	text, _ := os.ReadFile("/proc/cpuinfo") //nolint:errcheck // elsewhere the architecture must do
@@ -174,7 +176,7 @@ func machine() string {
 			}
 		}
 	}
-	return fmt.Sprintf("%s, %d cores, %s", name, goruntime.NumCPU(), goruntime.GOOS)
+	return fmt.Sprintf("%s, %d cores, %s, kernels %s", name, goruntime.NumCPU(), goruntime.GOOS, cpu.Use)
 }
 
 // write leaves the report in a file, a row a line.
