@@ -8,7 +8,7 @@
 //
 // Open reads what the numbers mean from the file's metadata, so the file is all that is needed. A Sampler makes the noise of package noise, row by row
 // from the seed, integrates dx/dt = u_t(x) from t = 0 to 1 and takes the result to data units. Row n of a seed does not depend on batch size, threads or
-// machine. The field itself is Model.Velocity.
+// machine. Its steps lie along the model's grid, even ones unless it was trained with another, or along Sampler.Grid. The field itself is Model.Velocity.
 //
 // Beside samples there is what a velocity tells:
 //

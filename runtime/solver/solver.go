@@ -2,7 +2,7 @@
 // of networks.
 //
 // A method is a Tableau, a row of numbers; its declared order is tested. Two ways run it: Solve in float64 over any grid, yielding the state at each
-// time, and Stepper in float32 with equal steps and no allocation, which samplers use.
+// time, and Stepper in float32 along a grid without allocation, which samplers use.
 //
 //	for s, err := range solver.Heun.Solve(ctx, f, x0, solver.Grid(10)) {
 //		...
