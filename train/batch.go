@@ -1,6 +1,8 @@
 package train
 
 import (
+	"fmt"
+
 	"fmtool/models"
 	"fmtool/models/flow"
 	"fmtool/models/noise"
@@ -18,6 +20,7 @@ type batch struct {
 	labels  []int64     // nil: no labels
 	vectors []float32   // nil: no vectors
 	drop    []float32   // beside vectors: 1 puts the null row in their place
+	path    []float32   // noise on the path, times sigma; nil: none
 	tensors []tensor.Tensor
 }
 
@@ -41,14 +44,21 @@ func newBatch(m *models.Model, l Loss, n int) *batch {
 		b.vectors, b.drop = make([]float32, n*c.Width), make([]float32, n)
 		b.tensors = append(b.tensors, tensor.Of(b.vectors, n, c.Width), tensor.Of(b.drop, n, 1))
 	}
+	if m.Spec.Sigma > 0 {
+		b.path = make([]float32, len(b.x0))
+		b.tensors = append(b.tensors, tensor.Of(b.path, shape...))
+	}
 	return b
 }
 
-// rows copies rows of a set in model space.
+// rows copies rows of a set in model space, with the x0 of pairs.
 func (b *batch) rows(set *data.Set, index []int) {
 	d := b.spec.Dim()
 	for i, r := range index {
 		copy(b.x1[i*d:(i+1)*d], set.Row(r))
+		if set.Paired != nil {
+			copy(b.x0[i*d:(i+1)*d], set.Paired[r*d:(r+1)*d])
+		}
 		if b.labels != nil {
 			b.labels[i] = set.Labels[r]
 		}
@@ -70,30 +80,77 @@ func (b *batch) fillColumns() {
 	}
 }
 
+// fillPath writes noise of a stream from a position on, times sigma.
+func (b *batch) fillPath(s noise.Stream, pos uint64) {
+	if b.path == nil {
+		return
+	}
+	s.Normals(b.path, pos)
+	for i := range b.path {
+		b.path[i] *= float32(b.spec.Sigma)
+	}
+}
+
 // sampler draws what the write-up's algorithm draws in each step, as a pure function of seed and step.
 type sampler struct {
-	set                  *data.Set // model space
-	order                *data.Batcher
-	times, noise, labels noise.Stream
-	drop                 float64
-	uniform              []float32
+	set                        *data.Set // model space
+	order                      *data.Batcher
+	source                     *data.Batcher // nil: noise, or pairs
+	times, noise, labels, path noise.Stream
+	drop                       float64
+	uniform                    []float32
 }
 
 func newSampler(c Config, set *data.Set) (*sampler, error) {
-	order, err := data.NewBatcher(set.Len(), c.Batch, c.Seed)
-	return &sampler{set, order, noise.New(c.Seed, noise.Times), noise.New(c.Seed, noise.Training), noise.New(c.Seed, noise.Labels), c.Drop,
-		make([]float32, c.Batch)}, err
+	s := &sampler{set: set, times: noise.New(c.Seed, noise.Times), noise: noise.New(c.Seed, noise.Training), labels: noise.New(c.Seed, noise.Labels),
+		path: noise.New(c.Seed, noise.PathNoise), drop: c.Drop, uniform: make([]float32, c.Batch)}
+	var err error
+	if s.order, err = data.NewBatcher(set.Len(), c.Batch, c.Seed); err != nil || set.Source == nil {
+		return s, err
+	}
+	if s.source, err = data.NewBatcherOf(set.Source.Len(), c.Batch, noise.New(c.Seed, noise.Source)); err != nil {
+		return s, fmt.Errorf("source: %w", err)
+	}
+	return s, nil
 }
 
-// fill prepares step k ≥ 0: y from the data, t of the model's distribution on [TimeMin, TimeMax], x0 ~ N(0, I), conditions dropped to the null class or row.
+// fill prepares step k ≥ 0 with x0 and x1 as they are drawn, independent of each other but for pairs.
 func (s *sampler) fill(b *batch, k int) {
-	n := uint64(len(b.t))
+	s.draw(b, k)
+	s.finish(b, k)
+}
+
+// draw takes y from the data and x0 ~ N(0, I), or from the source.
+func (s *sampler) draw(b *batch, k int) {
 	b.rows(s.set, s.order.Step(k))
+	switch {
+	case s.set.Paired != nil:
+	case s.source != nil:
+		b.start(s.set.Source, s.source.Step(k))
+	default:
+		s.noise.Normals(b.x0, position(b.x0, k))
+	}
+}
+
+// position is where step k's normals begin in a stream that fills z in each step.
+func position(z []float32, k int) uint64 { return uint64(k) * ((uint64(len(z)) + 1) / 2) }
+
+// start copies rows of the source into x0.
+func (b *batch) start(source *data.Set, index []int) {
+	d := b.spec.Dim()
+	for i, r := range index {
+		copy(b.x0[i*d:(i+1)*d], source.Row(r))
+	}
+}
+
+// finish draws what does not depend on the coupling: t of the model's distribution on [TimeMin, TimeMax], noise on the path, conditions dropped to the null class
+// or row.
+func (s *sampler) finish(b *batch, k int) {
+	n := uint64(len(b.t))
 	s.times.Uniforms(b.t, uint64(k)*n)
 	b.spec.Times.Map(b.t, b.spec.TimeMin, b.spec.TimeMax)
 	b.fillColumns()
-	pairs := (uint64(len(b.x0)) + 1) / 2
-	s.noise.Normals(b.x0, uint64(k)*pairs)
+	b.fillPath(s.path, position(b.path, k))
 	if b.labels == nil && b.vectors == nil || s.drop == 0 {
 		return
 	}
@@ -116,19 +173,32 @@ const bins = 10
 const heldOutRows = 2000
 
 // heldOut fills a batch that never changes: rows of the held-out set in turn, times that cover [TimeMin, TimeMax] evenly whatever training draws, so that
-// runs with different distributions of times compare, noise of its own stream. Labels stay.
-func heldOut(m *models.Model, l Loss, set *data.Set, seed uint64) *batch {
+// runs with different distributions of times compare, noise of its own stream or rows of the held-out source in turn, coupled as in training. Labels stay.
+func heldOut(m *models.Model, l Loss, set *data.Set, c Config) *batch {
 	b := newBatch(m, l, heldOutRows)
-	index := make([]int, heldOutRows)
-	s := noise.New(seed, noise.HeldOut)
+	index, source := make([]int, heldOutRows), make([]int, heldOutRows)
+	s := noise.New(c.Seed, noise.HeldOut)
 	order := make([]int, heldOutRows)
 	s.Sub(0).Perm(order) // which row gets which time
 	for i := range index {
 		index[i] = i % set.Len()
 		b.t[i] = float32(m.Spec.TimeMin) + (float32(order[i])+0.5)/heldOutRows*float32(m.Spec.TimeMax-m.Spec.TimeMin)
+		if set.Source != nil {
+			source[i] = i % set.Source.Len()
+		}
 	}
 	b.rows(set, index)
 	b.fillColumns()
-	s.Sub(1).Normals(b.x0, 0)
+	switch {
+	case set.Paired != nil:
+	case set.Source != nil:
+		b.start(set.Source, source)
+	default:
+		s.Sub(1).Normals(b.x0, 0)
+	}
+	b.fillPath(s.Sub(2), 0)
+	if p := newPairing(c, m.Spec, heldOutRows); p != nil {
+		p.couple([]*batch{b}, s.Sub(3))
+	}
 	return b
 }

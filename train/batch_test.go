@@ -192,7 +192,7 @@ func execute(t *testing.T, g *graph.Graph, in []tensor.Tensor, shape ...int) []f
 func TestHeldOutIsEven(t *testing.T) {
 	set := labelled(50)
 	m := testModel(t, small("linear"), set)
-	b := heldOut(m, Loss{}, set, 1)
+	b := heldOut(m, Loss{}, set, Config{Seed: 1})
 	var deciles [bins]int
 	times := map[float32]bool{}
 	for _, ti := range b.t {
@@ -229,7 +229,7 @@ func TestBinsCoverTheInterval(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b := heldOut(m, l, set, 1)
+		b := heldOut(m, l, set, Config{Seed: 1})
 		e, err := newEvaluation(m, l, b, 1)
 		if err != nil {
 			t.Fatal(err)

@@ -39,7 +39,7 @@ func BenchmarkStep(b *testing.B) {
 			t.feed.settle()
 			k, idle := 0, newBatch(t.model, t.lower, config.Batch)
 			for b.Loop() {
-				t.feed.sampler.fill(idle, k)
+				t.feed.slots[0].sampler.fill(idle, k)
 				k++
 			}
 		})

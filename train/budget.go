@@ -40,7 +40,7 @@ type Memory struct {
 	Activations int `json:"activations"`
 
 	Plan    int `json:"plan"`
-	Batches int `json:"batches"` // the one computed on and the next
+	Batches int `json:"batches"` // the one computed on and those drawn ahead
 	Data    int `json:"data"`    // rows as given and in model space, labels, conditions
 }
 
@@ -73,7 +73,7 @@ func NewBudget(c Config, set *data.Set) (*Budget, error) {
 	}
 	b.Memory.Paper = b.Memory.Weights + b.Memory.Gradients + b.Memory.Moments + b.Memory.Average + b.Memory.Activations
 	for _, t := range newBatch(m, l, c.Batch).tensors {
-		b.Memory.Batches += 2 * t.Len() * t.DType().Size()
+		b.Memory.Batches += c.slots(m.Spec) * c.poolSteps(m.Spec) * t.Len() * t.DType().Size()
 	}
 	return b, nil
 }

@@ -21,6 +21,12 @@ type Config struct {
 	Label   string   `yaml:"label,omitempty"`   // column of a CSV
 	// Condition are columns of a CSV that the model is conditioned on; they go in as they are.
 	Condition []string `yaml:"condition,omitempty"`
+	Source    string   `yaml:"source,omitempty"` // data set that x0 is drawn from, as Data; "": noise N(0, I)
+	Pairs     string   `yaml:"pairs,omitempty"`  // data set whose row i is the x0 of row i of Data; "": none
+
+	Coupling string    `yaml:"coupling"` // of x0 with x1: a name of flow.Couplings; "": pairs where they are given, else independent
+	OT       Transport `yaml:"ot"`       // settings of the couplings
+	Sigma    float64   `yaml:"sigma"`    // path noise: the network sees x_t + sigma·ε, ε ~ N(0, I), with the target unchanged; 0: none
 
 	Seed          uint64  `yaml:"seed"`
 	Steps         int     `yaml:"steps"`
@@ -57,7 +63,7 @@ type Config struct {
 func Default() Config {
 	return Config{
 		Steps: 4000, Batch: 256, Model: Network{&models.MLP{}}, Schedule: "linear", Drop: 0.1,
-		Prediction: "velocity", Loss: "squared", Weight: "none", Times: "uniform", Grid: "uniform",
+		Prediction: "velocity", Loss: "squared", Weight: "none", Times: "uniform", Grid: "uniform", OT: defaultTransport,
 		AdamW: optim.Default, Rate: optim.Rate{Kind: "cosine", Peak: 2e-3, Warmup: 100}, Clip: 10, EMA: 0.999, HeldOut: 0.1,
 		Log: 100, Evaluate: 500, Checkpoint: 500,
 	}
@@ -180,6 +186,7 @@ func (c Config) Check() error {
 		{"evaluate", c.Evaluate, c.Evaluate >= 1, "at least 1"},
 		{"checkpoint", c.Checkpoint, c.Checkpoint >= 1, "at least 1"},
 		{"threads", c.Threads, c.Threads >= 0 && c.Threads <= 1024, "0 to 1024"},
+		{"sigma", c.Sigma, c.Sigma >= 0 && c.Sigma <= 1e3, "a standard deviation"},
 		{"shards", c.Shards, c.Shards >= 0 && c.Shards <= c.Batch, "at most the rows of a batch"},
 	} {
 		if !s.ok {
@@ -188,6 +195,9 @@ func (c Config) Check() error {
 	}
 	if c.Model.Architecture == nil {
 		return errors.New("train: no model")
+	}
+	if err := c.checkCoupling(); err != nil {
+		return fmt.Errorf("train: %w", err)
 	}
 	schedule, err := flow.ParseSchedule(c.Schedule)
 	if err != nil {

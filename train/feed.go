@@ -1,49 +1,128 @@
 package train
 
-import "fmtool/models/tensor"
+import (
+	"sync/atomic"
+	"time"
 
-// feed fills the batch of the next step on a goroutine of its own while the current one is computed: drawing takes up to a third of a small network's
-// step. What is drawn does not depend on when.
+	"fmtool/models"
+	"fmtool/models/flow"
+	"fmtool/models/noise"
+	"fmtool/models/tensor"
+	"fmtool/train/data"
+)
+
+// feed fills the batches of coming steps on goroutines of their own while the current one is computed: drawing takes up to a third of a small network's step, and
+// pairing may take longer than the step. Steps come in pools, of one step where nothing is paired across steps; pool g lies in slot g mod len(slots).
+// What is drawn does not depend on when, nor on the number of slots.
 type feed struct {
+	slots []*slot
+	steps int          // of a pool
+	pool  int          // that take returned last, −1: none
+	spent atomic.Int64 // nanoseconds of pairing
+}
+
+// slot is a pool's memory and the goroutine that fills it.
+type slot struct {
 	sampler *sampler
-	batches [2]*batch
-	order   chan int      // steps to fill, into batches[step%2]
-	filled  chan struct{} // one for each
-	ahead   int           // step that is ordered, −1: none
+	pairing *pairing // nil: independent
+	noise   noise.Stream
+	batches []*batch
+	order   chan int // pools to fill
+	filled  chan struct{}
+	busy    bool // ordered and not waited for
 }
 
-func newFeed(s *sampler, a, b *batch) *feed {
-	f := &feed{s, [2]*batch{a, b}, make(chan int, 1), make(chan struct{}, 1), -1}
-	go func() {
-		for k := range f.order {
-			f.sampler.fill(f.batches[k%2], k)
-			f.filled <- struct{}{}
+// slots is how many pools are in memory: the one computed on, the next and, where they are paired, one more to be paired beside it.
+func (c Config) slots(spec flow.Spec) int {
+	if c.paired(spec) {
+		return 3
+	}
+	return 2
+}
+
+func newFeed(c Config, m *models.Model, l Loss, set *data.Set) (*feed, error) {
+	f := &feed{steps: c.poolSteps(m.Spec), pool: -1}
+	for range c.slots(m.Spec) {
+		draws, err := newSampler(c, set)
+		if err != nil {
+			f.close()
+			return nil, err
 		}
-	}()
-	return f
+		s := &slot{sampler: draws, pairing: newPairing(c, m.Spec, f.steps*c.Batch), noise: noise.New(c.Seed, noise.Pairing), order: make(chan int, 1), filled: make(chan struct{}, 1)}
+		for range f.steps {
+			s.batches = append(s.batches, newBatch(m, l, c.Batch))
+		}
+		f.slots = append(f.slots, s)
+		go f.serve(s)
+	}
+	return f, nil
 }
 
-// take returns the tensors of step k, valid until the next call, and orders step k+1.
+func (f *feed) serve(s *slot) {
+	for g := range s.order {
+		for i, b := range s.batches {
+			s.sampler.draw(b, g*f.steps+i)
+		}
+		if s.pairing != nil {
+			begun := time.Now()
+			s.pairing.couple(s.batches, s.noise.Sub(uint32(g)))
+			f.spent.Add(int64(time.Since(begun)))
+		}
+		for i, b := range s.batches {
+			s.sampler.finish(b, g*f.steps+i)
+		}
+		s.filled <- struct{}{}
+	}
+}
+
+// take returns the tensors of step k, valid until the next call, and orders the steps after it.
 func (f *feed) take(k int) []tensor.Tensor {
-	if f.ahead != k {
+	g, n := k/f.steps, len(f.slots)
+	switch {
+	case g == f.pool:
+	case f.pool >= 0 && g == f.pool+1:
+		f.fill(f.pool + n) // in the slot of the pool before
+	default:
 		f.settle()
-		f.order <- k
+		for i := range n {
+			f.fill(g + i)
+		}
 	}
-	<-f.filled
-	f.order <- k + 1
-	f.ahead = k + 1
-	return f.batches[k%2].tensors
+	f.pool = g
+	s := f.slots[g%n]
+	s.wait()
+	return s.batches[k%f.steps].tensors
 }
 
-// settle waits for the step that is ordered.
-func (f *feed) settle() {
-	if f.ahead >= 0 {
-		<-f.filled
-		f.ahead = -1
+// fill orders a pool.
+func (f *feed) fill(g int) {
+	s := f.slots[g%len(f.slots)]
+	s.busy = true
+	s.order <- g
+}
+
+// wait waits for the pool that is ordered, if any.
+func (s *slot) wait() {
+	if s.busy {
+		<-s.filled
+		s.busy = false
 	}
 }
+
+// settle waits for all pools that are ordered.
+func (f *feed) settle() {
+	for _, s := range f.slots {
+		s.wait()
+	}
+	f.pool = -1
+}
+
+// pairing is the time that couplings have taken.
+func (f *feed) pairing() time.Duration { return time.Duration(f.spent.Load()) }
 
 func (f *feed) close() {
 	f.settle()
-	close(f.order)
+	for _, s := range f.slots {
+		close(s.order)
+	}
 }

@@ -15,14 +15,15 @@ import (
 
 // Line is a line of log.jsonl. Losses are sums over dimensions, means over rows.
 type Line struct {
-	Step    int       `json:"step"`
-	Loss    float64   `json:"loss"`                // mean over the steps since the line before
-	Norm    float64   `json:"grad_norm"`           // of the last step's gradient, before clipping
-	Rate    float64   `json:"rate"`                // of the last step
-	Rows    float64   `json:"rows_per_second"`     // training rows a second since the line before
-	Seconds float64   `json:"seconds"`             // since this process began to train
-	HeldOut *float64  `json:"held_out,omitempty"`  // loss of the averaged weights on held-out rows, at fixed times and noise
-	Bins    []float64 `json:"time_bins,omitempty"` // the same by tenths of [TimeMin, TimeMax]
+	Step     int       `json:"step"`
+	Loss     float64   `json:"loss"`                // mean over the steps since the line before
+	Norm     float64   `json:"grad_norm"`           // of the last step's gradient, before clipping
+	Rate     float64   `json:"rate"`                // of the last step
+	Rows     float64   `json:"rows_per_second"`     // training rows a second since the line before
+	Seconds  float64   `json:"seconds"`             // since this process began to train
+	Coupling float64   `json:"coupling,omitempty"`  // time that pairing took, on goroutines of its own, over the time of the steps
+	HeldOut  *float64  `json:"held_out,omitempty"`  // loss of the averaged weights on held-out rows, at fixed times and noise
+	Bins     []float64 `json:"time_bins,omitempty"` // the same by tenths of [TimeMin, TimeMax]
 }
 
 const logName = "log.jsonl"

@@ -123,7 +123,10 @@ func NewModel(c Config, set *data.Set) (m *models.Model, train, held *data.Set, 
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("train: %w", err)
 	}
-	train = set
+	if train, err = c.start(set); err != nil {
+		return nil, nil, nil, fmt.Errorf("train: %w", err)
+	}
+	set = train
 	if c.HeldOut > 0 {
 		if set.Len() < 2 {
 			return nil, nil, nil, fmt.Errorf("train: %d rows cannot be split; use held-out 0", set.Len())
@@ -152,6 +155,7 @@ func NewModel(c Config, set *data.Set) (m *models.Model, train, held *data.Set, 
 	case set.Labels != nil:
 		spec.Condition = flow.Condition{Kind: flow.Labels, Classes: len(set.Classes), Names: set.Classes, Drop: c.Drop}
 	}
+	c.couple(&spec, set)
 	m, err = models.New(spec, c.Model.Architecture, noise.New(c.Seed, noise.Weights))
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("train: %w", err)
@@ -184,15 +188,26 @@ func encoded(set *data.Set, n flow.Normaliser) *data.Set {
 	out := *set
 	out.Rows = make([]float32, len(set.Rows))
 	n.Encode(out.Rows, set.Rows)
+	if set.Paired != nil && !set.Noise {
+		out.Paired = make([]float32, len(set.Paired))
+		n.Encode(out.Paired, set.Paired)
+	}
+	out.Source = encoded(set.Source, n)
 	return &out
 }
 
-// checksum identifies a data set: SHA-256 of its rows, labels and vectors, little-endian.
+// checksum identifies a data set: SHA-256 of its rows, labels and vectors, then of the x0 of pairs and the rows of a source if it has them, little-endian.
 func checksum(set *data.Set) string {
 	h := sha256.New()
 	binary.Write(h, binary.LittleEndian, set.Rows)
 	binary.Write(h, binary.LittleEndian, set.Labels)
 	binary.Write(h, binary.LittleEndian, set.Vectors)
+	if set.Paired != nil {
+		binary.Write(h, binary.LittleEndian, set.Paired)
+	}
+	if set.Source != nil {
+		binary.Write(h, binary.LittleEndian, set.Source.Rows)
+	}
 	return fmt.Sprintf("%x", h.Sum(nil))
 }
 

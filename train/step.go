@@ -17,6 +17,7 @@ import (
 //	t       float32 [N 1]        times
 //	alpha, beta, target_x1, target_x0 (, gain) (, weight)   float32 [N 1 ...], what depends on t alone: see Loss
 //	y (, y_drop)                 the condition, if the model has one
+//	path                         float32 [N D...], what is added to x_t, if the model has path noise
 //
 // and output rows [N]: for the velocity and the zero Loss ‖u(α x1 + β x0, t) − (α̇ x1 + β̇ x0)‖², a sum over dimensions.
 func LossGraph(m *models.Model, l Loss) (*graph.Graph, error) {
@@ -66,6 +67,9 @@ func lossRows(b *graph.Builder, m *models.Model, l Loss) *graph.Value {
 	}
 	in.Y, in.Drop = models.NewCondition(b, m.Spec, n)
 	in.X = b.Add(b.Mul(c["alpha"], x1), b.Mul(c["beta"], x0))
+	if m.Spec.Sigma > 0 {
+		in.X = b.Add(in.X, b.Input("path", tensor.Float32, dims...))
+	}
 	target := b.Add(b.Mul(c["target_x1"], x1), b.Mul(c["target_x0"], x0))
 	d := b.Subtract(models.Build(b, m.Spec, m.Arch, nn.Stored(m.Weights), in), target)
 	return l.rows(b, m.Spec, d, c)

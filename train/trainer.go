@@ -42,9 +42,10 @@ type trainer struct {
 
 // meter is what the next line of the log averages.
 type meter struct {
-	loss  float64
-	steps int
-	since time.Time
+	loss   float64
+	steps  int
+	since  time.Time
+	paired time.Duration // that couplings had taken until then
 }
 
 func newTrainer(c Config, set *data.Set, dir string, o Options) (*trainer, error) {
@@ -53,19 +54,20 @@ func newTrainer(c Config, set *data.Set, dir string, o Options) (*trainer, error
 		return nil, err
 	}
 	t := &trainer{c: c, o: o, dir: dir, set: set, rows: rows.Len(), checksum: checksum(set), model: m, names: names(m.Weights), saved: -1}
-	draws, err := newSampler(c, rows)
-	if err != nil {
-		return nil, fmt.Errorf("train: %w", err)
-	}
 	if t.lower, err = NewLoss(c, m.Spec); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
-	if err := t.compile(); err != nil {
+	feed, err := newFeed(c, m, t.lower, rows)
+	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
-	t.feed = newFeed(draws, newBatch(m, t.lower, c.Batch), newBatch(m, t.lower, c.Batch))
+	if err := t.compile(); err != nil {
+		feed.close()
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	t.feed = feed
 	if held != nil {
-		if t.loss, err = newEvaluation(m, t.lower, heldOut(m, t.lower, held, c.Seed), t.c.threads()); err != nil {
+		if t.loss, err = newEvaluation(m, t.lower, heldOut(m, t.lower, held, c), t.c.threads()); err != nil {
 			t.close()
 			return nil, fmt.Errorf("train: %w", err)
 		}
@@ -178,7 +180,10 @@ func (t *trainer) report() error {
 		}
 		l.HeldOut, l.Bins = &mean, bins
 	}
-	t.mean = meter{since: time.Now()}
+	if paired := t.feed.pairing(); paired > 0 {
+		l.Coupling = (paired - t.mean.paired).Seconds() / now.Sub(t.mean.since).Seconds()
+	}
+	t.mean = meter{since: time.Now(), paired: t.feed.pairing()}
 	if t.o.Progress != nil {
 		left := time.Duration(float64(now.Sub(t.begun)) * float64(t.c.Steps-t.step) / float64(t.step-t.first))
 		t.o.Progress(Progress{l, t.c.Steps, left})

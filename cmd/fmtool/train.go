@@ -73,6 +73,7 @@ Ctrl-C writes a checkpoint; --resume goes on from the last one, to the bytes of 
 	s.Float64Var(&f.c.EMA, "ema", f.c.EMA, "decay of the average of the weights, 0 for none")
 	s.Float64Var(&f.c.Drop, "label-drop", f.c.Drop, "probability that a row is trained without its label or condition")
 	s.Float64Var(&f.c.HeldOut, "held-out", f.c.HeldOut, "fraction of the rows kept for the held-out loss")
+	addCoupling(s, &f.c)
 	s.IntVar(&f.c.Threads, "threads", f.c.Threads, "threads, 0 for all processors; changes no result")
 	s.IntVar(&f.c.Shards, "shards", f.c.Shards, "parts of a batch whose gradients are added up apart, 0 for one each 128 rows, up to 8")
 	s.IntVar(&f.mlp.Width, "width", 0, "width of the hidden layers (default: 64 up to 8 numbers a sample, else 256)")
@@ -101,7 +102,7 @@ func (f *trainFlags) run(cmd *cobra.Command, args []string) error {
 		if err != nil {
 			return err
 		}
-		set, err := data.Load(c.Data, options(c))
+		set, err := c.Load()
 		if err != nil {
 			return err
 		}
@@ -117,7 +118,7 @@ func (f *trainFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	set, err := data.Load(c.Data, options(c))
+	set, err := c.Load()
 	if err != nil {
 		return err
 	}
@@ -129,11 +130,6 @@ func (f *trainFlags) run(cmd *cobra.Command, args []string) error {
 		dir = filepath.Join("runs", time.Now().Format("20060102-150405"))
 	}
 	return report(cmd.ErrOrStderr(), dir, f.train(cmd.Context(), c, set, dir, cmd.ErrOrStderr()))
-}
-
-// options are the parts of a configuration that say what to read.
-func options(c train.Config) data.Options {
-	return data.Options{Columns: c.Columns, Label: c.Label, Condition: c.Condition, Seed: c.Seed}
 }
 
 func (f *trainFlags) train(ctx context.Context, c train.Config, set *data.Set, dir string, talk io.Writer) error {
@@ -187,6 +183,11 @@ func (f *trainFlags) settings(cmd *cobra.Command, source string) (train.Config, 
 		"label-drop": func() { c.Drop = f.c.Drop }, "held-out": func() { c.HeldOut = f.c.HeldOut }, "threads": func() { c.Threads = f.c.Threads },
 		"shards": func() { c.Shards = f.c.Shards },
 	} {
+		if given(name) {
+			set()
+		}
+	}
+	for name, set := range couplingSettings(&c, &f.c) {
 		if given(name) {
 			set()
 		}

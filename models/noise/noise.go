@@ -24,6 +24,8 @@ const (
 	Dequantise               // uniform noise on whole numbers, by row
 	Noising                  // x0 of given points
 	PathNoise                // noise σ on training paths
+	Source                   // order of the rows of a source
+	Pairing                  // draws of entropic couplings
 )
 
 // Stream is a key. Streams are comparable values.

@@ -21,6 +21,9 @@ type Set struct {
 	Classes []string  // names of the labels
 	Vectors []float32 // [N, C], numbers that each row is conditioned on, nil without
 	Given   []string  // names of the C numbers
+	Paired  []float32 // [N, D], the x0 that each row is the x1 of, in data units; nil: x0 is drawn
+	Noise   bool      // Paired is noise N(0, I) in model space, as a model drew it
+	Source  *Set      // rows that x0 is drawn from, of the same dims; nil: noise
 }
 
 // Dim is D, the number of columns.
@@ -43,12 +46,15 @@ func (s *Set) Vector(i int) []float32 { c := len(s.Given); return s.Vectors[i*c 
 
 // Take returns the rows of the given numbers, copied.
 func (s *Set) Take(index []int) *Set {
-	out := &Set{Dims: s.Dims, Columns: s.Columns, Classes: s.Classes, Given: s.Given}
+	out := &Set{Dims: s.Dims, Columns: s.Columns, Classes: s.Classes, Given: s.Given, Noise: s.Noise, Source: s.Source}
 	for _, i := range index {
 		if s.Vectors != nil {
 			out.Vectors = append(out.Vectors, s.Vector(i)...)
 		}
 		out.Rows = append(out.Rows, s.Row(i)...)
+		if s.Paired != nil {
+			out.Paired = append(out.Paired, s.Paired[i*s.Dim():(i+1)*s.Dim()]...)
+		}
 		if s.Labels != nil {
 			out.Labels = append(out.Labels, s.Labels[i])
 		}
@@ -62,13 +68,22 @@ type Options struct {
 	Label     string   // the label column of a CSV, by name; "": none
 	Condition []string // the columns of a CSV that the others are conditioned on, taken as they are: scale them to about one
 	Seed      uint64   // of generated data
+	Source    bool     // generated data are another draw of the seed: rows to start from
+}
+
+// draw is where generated data take their numbers from.
+func (o Options) draw() noise.Stream {
+	if s := noise.New(o.Seed, noise.Data); !o.Source {
+		return s
+	}
+	return noise.New(o.Seed, noise.Data).Sub(1)
 }
 
 // Load reads a source: the path of a .csv, .csv.gz or .npy file, "digits", or the name of a shape with options, as in moons:noise=0.05,n=10000.
 func Load(source string, o Options) (*Set, error) {
 	name, args, optioned := strings.Cut(source, ":")
 	if g, ok := shapes[name]; ok {
-		return g.load(name, args, o.Seed)
+		return g.load(name, args, o.draw())
 	}
 	switch {
 	case source == "digits":
@@ -122,7 +137,8 @@ func (s *Set) column(j int) string {
 	return strconv.Itoa(j + 1)
 }
 
-// Split cuts off a fraction of the rows, chosen by the seed, to be held out from training. At least one row stays on each side.
+// Split cuts off a fraction of the rows, chosen by the seed, to be held out from training, and the same fraction of the source's. At least one row stays on each
+// side.
 func (s *Set) Split(fraction float64, seed uint64) (train, held *Set) {
 	perm := make([]int, s.Len())
 	noise.New(seed, noise.Split).Perm(perm)
@@ -130,7 +146,11 @@ func (s *Set) Split(fraction float64, seed uint64) (train, held *Set) {
 	out, in := perm[:n], perm[n:]
 	slices.Sort(out)
 	slices.Sort(in)
-	return s.Take(in), s.Take(out)
+	train, held = s.Take(in), s.Take(out)
+	if s.Source != nil {
+		train.Source, held.Source = s.Source.Split(fraction, seed)
+	}
+	return train, held
 }
 
 // Batcher says which rows each training step sees: every row once in each epoch, in an order of its own; the rows left over at the end
@@ -145,10 +165,15 @@ type Batcher struct {
 
 // NewBatcher returns the batches of a set of rows rows.
 func NewBatcher(rows, batch int, seed uint64) (*Batcher, error) {
+	return NewBatcherOf(rows, batch, noise.New(seed, noise.Order))
+}
+
+// NewBatcherOf is NewBatcher with the order of a stream.
+func NewBatcherOf(rows, batch int, order noise.Stream) (*Batcher, error) {
 	if batch < 1 || rows < batch {
 		return nil, fmt.Errorf("data: %d rows are fewer than a batch of %d; use --batch %d or less", rows, batch, max(rows, 1))
 	}
-	return &Batcher{order: noise.New(seed, noise.Order), rows: rows, batch: batch, perm: make([]int, rows), current: -1}, nil
+	return &Batcher{order: order, rows: rows, batch: batch, perm: make([]int, rows), current: -1}, nil
 }
 
 // Step returns the rows of step k ≥ 0. The slice is valid until the next call.

@@ -78,7 +78,7 @@ func Shapes() []string {
 const rowLimit = 1 << 26
 
 // load makes the shape with options written name=value,name=value.
-func (g shape) load(name, args string, seed uint64) (*Set, error) {
+func (g shape) load(name, args string, stream noise.Stream) (*Set, error) {
 	o := map[string]float64{"n": 10000, "scale": 1, "shift": 0}
 	for k, v := range g.defaults {
 		o[k] = v
@@ -97,17 +97,16 @@ func (g shape) load(name, args string, seed uint64) (*Set, error) {
 	if !(o["n"] >= 1 && o["n"] <= rowLimit) {
 		return nil, fmt.Errorf("data: %s: n=%g rows, want 1 to %d", name, o["n"], rowLimit)
 	}
-	return g.make(o, n, seed), nil
+	return g.make(o, n, stream), nil
 }
 
-func (g shape) make(o map[string]float64, n int, seed uint64) *Set {
+func (g shape) make(o map[string]float64, n int, stream noise.Stream) *Set {
 	s := &Set{Dims: []int{2}, Columns: []string{"x", "y"}, Rows: make([]float32, 0, 2*n)}
 	if g.labels > 1 {
 		for k := range g.labels {
 			s.Classes = append(s.Classes, strconv.Itoa(k))
 		}
 	}
-	stream := noise.New(seed, noise.Data)
 	var u [3]float32
 	var z [2]float32
 	for i := range n {
