@@ -18,6 +18,7 @@ type Sampler struct {
 	Steps    int            // 0 means 100
 	Grid     *flow.Grid     // where the steps lie; nil: the model's own
 	Seed     uint64
+	Source   tensor.Tensor         // x0 [N, D...] in data units, for a model that starts at rows of a data set, and for no other
 	Offset   uint64                // number of the first row: a job can be cut into shards
 	Batch    int                   // rows at a time; 0 means 1024
 	Progress func(done, total int) // called after each step with rows·steps done and in all
@@ -58,6 +59,9 @@ func (s Sampler) Sample(ctx context.Context, dst, y tensor.Tensor) (Stats, error
 	if !y.IsZero() && (y.Rank() < 1 || y.Dim(0) != n) {
 		return Stats{}, fmt.Errorf("runtime: condition %v for %d samples", y, n)
 	}
+	if err := s.checkSource(n); err != nil {
+		return Stats{}, err
+	}
 	stats := Stats{Rows: n, Steps: s.Steps, Evaluations: s.Steps * len(s.Method.B)}
 	var b *batch
 	for at := 0; at < n; at += s.Batch {
@@ -69,7 +73,7 @@ func (s Sampler) Sample(ctx context.Context, dst, y tensor.Tensor) (Stats, error
 			b.y = rowsOf(y, at, rows)
 		}
 		x := b.stepper.State()
-		noise.New(s.Seed, noise.Sampling).Rows(x, s.Offset+uint64(at), dim)
+		s.start(x, at)
 		var each func(int)
 		if s.Progress != nil {
 			each = func(step int) { s.Progress(at*s.Steps+rows*(step+1), n*s.Steps) }
@@ -80,6 +84,33 @@ func (s Sampler) Sample(ctx context.Context, dst, y tensor.Tensor) (Stats, error
 		spec.Normaliser.Decode(dst.Float32()[at*dim:(at+rows)*dim], x, dim)
 	}
 	return stats, nil
+}
+
+// start writes x0 of rows from at on: noise, or rows of the source in model space.
+func (s Sampler) start(x []float32, at int) {
+	spec := s.Field.Spec()
+	dim := spec.Dim()
+	if spec.Source == flow.DataSource {
+		spec.Normaliser.Encode(x, s.Source.Float32()[at*dim:at*dim+len(x)])
+		return
+	}
+	noise.New(s.Seed, noise.Sampling).Rows(x, s.Offset+uint64(at), dim)
+}
+
+// checkSource refuses a source that the model does not start at, and one that does not fit n samples.
+func (s Sampler) checkSource(n int) error {
+	spec := s.Field.Spec()
+	switch given := !s.Source.IsZero(); {
+	case spec.Source == flow.NormalSource && given:
+		return fmt.Errorf("runtime: the model starts at noise, not at rows of a data set; leave the source out")
+	case spec.Source == flow.NormalSource:
+		return nil
+	case !given:
+		return fmt.Errorf("runtime: the model starts at rows of a data set, not at noise; give a source of %d rows", n)
+	case s.Source.DType() != tensor.Float32 || s.Source.Len() != n*spec.Dim():
+		return fmt.Errorf("runtime: the source is %v, want float32 [%d %v]", s.Source, n, spec.Dims)
+	}
+	return nil
 }
 
 // rowsOf is a part of a tensor along its first dimension, shared.

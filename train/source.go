@@ -36,7 +36,7 @@ func (c Config) Load() (*data.Set, error) {
 
 // loadStart reads rows x0 for a set of rows x1. Generated ones come from numbers of their own: the same shape on both sides is not the same rows.
 func loadStart(path string, c Config, set *data.Set) (*data.Set, error) {
-	o := data.Options{Seed: c.Seed, Source: true}
+	o := data.Options{Seed: c.Seed, Draw: 1}
 	if strings.HasSuffix(path, ".csv") || strings.HasSuffix(path, ".csv.gz") {
 		o.Columns = set.Columns
 	}

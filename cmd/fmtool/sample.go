@@ -35,6 +35,7 @@ type sampleFlags struct {
 	schedule string
 	grid     string
 	shift    float64
+	source   string
 	out      string
 	beside   string
 	force    bool
@@ -64,6 +65,7 @@ whatever the batch, the number of rows or the machine. The file is all that is n
 	s.StringVar(&f.schedule, "schedule", "", "path to sample along, another than the model was trained on: a name of train --schedule (default: the model's)")
 	s.StringVar(&f.grid, "grid", "", "where the steps lie: quantiles of "+strings.Join(flow.TimesNames(), ", ")+" (default: the model's, else uniform)")
 	s.Float64Var(&f.shift, "shift", 0, "time shift of the steps in place of the grid's own: above 1 more of them near the noise, 1 for none")
+	s.StringVar(&f.source, "source", "", "data set whose rows, from --offset on, are x0, in data units; for a model trained with --source or --pairs")
 	s.Uint64Var(&f.s.Seed, "seed", 0, "seed of the noise")
 	s.Uint64Var(&f.s.Offset, "offset", 0, "number of the first row, to cut a job into shards")
 	s.IntVar(&f.s.Batch, "batch", 1024, "rows at a time; changes no result")
@@ -101,6 +103,9 @@ func (f *sampleFlags) run(cmd *cobra.Command, path string) error {
 	}
 	y, err := f.condition(spec)
 	if err != nil {
+		return err
+	}
+	if f.s.Source, err = f.start(spec); err != nil {
 		return err
 	}
 	write, err := f.writer(spec)

@@ -18,7 +18,10 @@ MODELS = {
 }
 
 # models for single tests
-MORE = {"shifted": ["moons:n=400", "--unconditional", "--grid", "shift:3", "--prediction", "x1"]}
+MORE = {
+    "shifted": ["moons:n=400", "--unconditional", "--grid", "shift:3", "--prediction", "x1"],
+    "source": ["8gaussians:n=400", "--unconditional", "--source", "moons:n=300", "--coupling", "ot"],  # starts at rows of a data set, not at noise
+}
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,8 @@
 
     python3 sample.py model.onnx ROWS [STEPS [SEED [LABEL]]] > samples.csv
 
-The same seed gives the same samples as `fmtool sample model.onnx -n ROWS --steps STEPS --seed SEED --class LABEL`.
+The same seed gives the same samples as `fmtool sample model.onnx -n ROWS --steps STEPS --seed SEED --class LABEL`. For a model that starts at rows of a
+data set, ROWS is the .npy file of such rows [rows, D] in data units.
 """
 import math
 import os
@@ -54,6 +55,12 @@ def decode(x, meta):
     return np.where(constant, mean, out) if len(mean) > 1 else out
 
 
+def encode(rows, meta):
+    """From data units to model space: (row - mean) / scale."""
+    mean, scale = (np.array(meta[f"io.fmtool.normaliser.{key}"].split(), np.float32) for key in ("mean", "scale"))
+    return ((rows - mean) / scale).astype(np.float32)
+
+
 def conditions(session, meta, rows, label, condition):
     """The inputs that say what the samples are conditioned on: a class, or numbers; None means neither."""
     names = [i.name for i in session.get_inputs()]
@@ -84,12 +91,18 @@ def grid(meta, steps):
     return t / (t + float(shift) * (1 - t)) if shift else t
 
 
-def sample(path, rows, steps=100, seed=0, label=None, first=0, condition=None):
-    """Euler steps x <- x + h u(x, t), for even steps at t = 0, h, ..., 1 - h with h = 1/steps; returns float32 [rows, D] in data units."""
+def sample(path, rows, steps=100, seed=0, label=None, first=0, condition=None, source=None):
+    """Euler steps x <- x + h u(x, t), for even steps at t = 0, h, ..., 1 - h with h = 1/steps; returns float32 [rows, D] in data units.
+
+    source: rows [rows, D] to start at, in data units, for a model that does not start at noise.
+    """
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     meta = session.get_modelmeta().custom_metadata_map
     shape = [int(d) for d in session.get_inputs()[0].shape[1:]]
-    x = noise(seed, rows, int(np.prod(shape)), first).reshape(rows, *shape)
+    if (source is None) != ("io.fmtool.source" not in meta):
+        sys.exit("the model starts at noise; give a number of rows" if source is not None else "the model starts at rows of a data set; give their .npy file")
+    x = noise(seed, rows, int(np.prod(shape)), first) if source is None else encode(source, meta)
+    x = x.reshape(rows, *shape)
     feed = conditions(session, meta, rows, label, condition)
     times = grid(meta, steps)
     for now, later in zip(times, times[1:]):
@@ -99,5 +112,8 @@ def sample(path, rows, steps=100, seed=0, label=None, first=0, condition=None):
 
 
 if __name__ == "__main__":
-    path, counts = sys.argv[1], [int(a) for a in sys.argv[2:]]
-    np.savetxt(sys.stdout, sample(path, *counts), fmt="%.9g", delimiter=",")
+    path, rows, counts = sys.argv[1], sys.argv[2], [int(a) for a in sys.argv[3:]]
+    start = np.load(rows).astype(np.float32) if rows.endswith(".npy") else None
+    if start is not None:
+        start = start.reshape(len(start), -1)
+    np.savetxt(sys.stdout, sample(path, int(rows) if start is None else len(start), *counts, source=start), fmt="%.9g", delimiter=",")

@@ -38,6 +38,17 @@ def test_same_samples_as_the_program(model, name, engine):
     assert np.std(ours) > 0
 
 
+def test_same_samples_from_a_source(model, tmp_path):
+    rows = np.random.default_rng(1).normal(size=(9, 2)).astype(np.float32)
+    np.save(tmp_path / "rows.npy", rows)
+    want = fmtool_samples(model("source"), "-n", "9", "--steps", "10", "--source", str(tmp_path / "rows.npy"))
+    np.testing.assert_allclose(consumer.sample(str(model("source")), 9, 10, source=rows), want, atol=1e-4)
+    program = [sys.executable, consumer.__file__, str(model("source"))]
+    out = subprocess.run([*program, str(tmp_path / "rows.npy"), "10"], check=True, capture_output=True, text=True).stdout
+    np.testing.assert_allclose(np.array([line.split(",") for line in out.split()], np.float32), want, atol=1e-4)
+    assert "give their .npy file" in subprocess.run([*program, "9"], capture_output=True, text=True).stderr
+
+
 def test_condition_matters(model):
     """No condition, and two different ones, give three different samples."""
     path = str(model("vector"))

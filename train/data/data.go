@@ -68,15 +68,16 @@ type Options struct {
 	Label     string   // the label column of a CSV, by name; "": none
 	Condition []string // the columns of a CSV that the others are conditioned on, taken as they are: scale them to about one
 	Seed      uint64   // of generated data
-	Source    bool     // generated data are another draw of the seed: rows to start from
+	Draw      uint32   // of the seed, for generated data: other numbers for each; 0 the data, 1 training's source, 2 rows to sample from
 }
 
 // draw is where generated data take their numbers from.
 func (o Options) draw() noise.Stream {
-	if s := noise.New(o.Seed, noise.Data); !o.Source {
+	s := noise.New(o.Seed, noise.Data)
+	if o.Draw == 0 {
 		return s
 	}
-	return noise.New(o.Seed, noise.Data).Sub(1)
+	return s.Sub(o.Draw)
 }
 
 // Load reads a source: the path of a .csv, .csv.gz or .npy file, "digits", or the name of a shape with options, as in moons:noise=0.05,n=10000.
