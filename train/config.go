@@ -27,6 +27,7 @@ type Config struct {
 	Coupling string    `yaml:"coupling"` // of x0 with x1: a name of flow.Couplings; "": pairs where they are given, else independent
 	OT       Transport `yaml:"ot"`       // settings of the couplings
 	Sigma    float64   `yaml:"sigma"`    // path noise: the network sees x_t + sigma·ε, ε ~ N(0, I), with the target unchanged; 0: none
+	Reflow   Reflow    `yaml:"reflow"`   // learn the pairs of a model instead of data
 
 	Seed          uint64  `yaml:"seed"`
 	Steps         int     `yaml:"steps"`
@@ -63,7 +64,7 @@ type Config struct {
 func Default() Config {
 	return Config{
 		Steps: 4000, Batch: 256, Model: Network{&models.MLP{}}, Schedule: "linear", Drop: 0.1,
-		Prediction: "velocity", Loss: "squared", Weight: "none", Times: "uniform", Grid: "uniform", OT: defaultTransport,
+		Prediction: "velocity", Loss: "squared", Weight: "none", Times: "uniform", Grid: "uniform", OT: defaultTransport, Reflow: defaultReflow,
 		AdamW: optim.Default, Rate: optim.Rate{Kind: "cosine", Peak: 2e-3, Warmup: 100}, Clip: 10, EMA: 0.999, HeldOut: 0.1,
 		Log: 100, Evaluate: 500, Checkpoint: 500,
 	}
@@ -197,6 +198,9 @@ func (c Config) Check() error {
 		return errors.New("train: no model")
 	}
 	if err := c.checkCoupling(); err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	if err := c.checkReflow(); err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
 	schedule, err := flow.ParseSchedule(c.Schedule)

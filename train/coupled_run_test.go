@@ -14,7 +14,7 @@ import (
 func TestCoupledRunsResume(t *testing.T) {
 	c := small()
 	c.Data, c.Source, c.Coupling, c.OT.Pool, c.OT.Block, c.Sigma = "moons:n=500", "8gaussians:n=400", "ot", 96, 32, 0.05
-	set, err := c.Load()
+	set, err := c.Load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestCoupledRunsResume(t *testing.T) {
 	}
 	other := c
 	other.Source = "8gaussians:n=401"
-	if set, err = other.Load(); err != nil {
+	if set, err = other.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := train.Resume(context.Background(), set, dir, train.Options{}); err == nil {

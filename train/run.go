@@ -140,9 +140,16 @@ func NewModel(c Config, set *data.Set) (m *models.Model, train, held *data.Set, 
 			kind = "global"
 		}
 	}
+	parent, err := c.parent()
+	if err != nil {
+		return nil, nil, nil, err
+	}
 	normaliser, err := flow.FitNormaliser(kind, train.Rows, train.Dim())
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("train: %w", err)
+	}
+	if parent != nil {
+		normaliser = parent.Spec.Normaliser
 	}
 	spec := flow.Spec{Dims: set.Dims, Columns: set.Columns, Condition: flow.Condition{Kind: flow.Unconditional}, Schedule: schedule, Normaliser: normaliser}
 	if err := c.times(&spec); err != nil {
@@ -159,6 +166,11 @@ func NewModel(c Config, set *data.Set) (m *models.Model, train, held *data.Set, 
 	m, err = models.New(spec, c.Model.Architecture, noise.New(c.Seed, noise.Weights))
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("train: %w", err)
+	}
+	if parent != nil && !c.Reflow.Fresh {
+		if err := inherit(m, parent); err != nil {
+			return nil, nil, nil, fmt.Errorf("train: %w", err)
+		}
 	}
 	return m, encoded(train, normaliser), encoded(held, normaliser), nil
 }

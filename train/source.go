@@ -1,17 +1,21 @@
 package train
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
 	"fmtool/train/data"
 )
 
-// Load reads the data of a configuration: the rows x1, and with them the source or the x0 of pairs.
+// Load reads the data of a configuration: the rows x1, and with them the source or the x0 of pairs. A reflow's pairs are drawn from its model.
 //
 // Rows of a source or of pairs are in the units and columns of the data and go through the normaliser that is fitted on the data's rows alone, so that both ends of a
 // path lie in one model space: x0 = (row − mean)/scale. Without a normaliser (none) they are taken as they are.
-func (c Config) Load() (*data.Set, error) {
+func (c Config) Load(ctx context.Context) (*data.Set, error) {
+	if c.Reflow.Model != "" {
+		return c.pairs(ctx)
+	}
 	set, err := data.Load(c.Data, data.Options{Columns: c.Columns, Label: c.Label, Condition: c.Condition, Seed: c.Seed})
 	if err != nil {
 		return nil, err

@@ -94,5 +94,9 @@ func (t *trainer) finish() error {
 	}
 	m := *t.model
 	m.Weights = averaged
-	return writeWeights(t.o.fs(), t.dir, &m, raw, facts(t.c, t.set, t.rows, mean))
+	f := facts(t.c, t.set, t.rows, mean)
+	if err := t.c.reflowFacts(f, &m, t.set); err != nil {
+		return fmt.Errorf("train: straightness: %w", err)
+	}
+	return writeWeights(t.o.fs(), t.dir, &m, raw, f)
 }

@@ -19,6 +19,11 @@ func addCoupling(s *pflag.FlagSet, c *train.Config) {
 	s.Float64Var(&c.OT.Epsilon, "ot-epsilon", c.OT.Epsilon, "sinkhorn: regularisation as a fraction of the mean cost")
 	s.Float64Var(&c.OT.Ratio, "ot-ratio", c.OT.Ratio, "c2ot on numbers: acceptance ratio")
 	s.BoolVar(&c.OT.IgnoreCondition, "ot-ignore-condition", false, "ot: pair without regard to the condition, which ties x0 to it")
+	s.StringVar(&c.Reflow.Model, "reflow", "", "learn the pairs of noise and sample of the model in this run's folder, instead of DATA, with its settings")
+	s.IntVar(&c.Reflow.Pairs, "reflow-pairs", c.Reflow.Pairs, "pairs that the model draws")
+	s.StringVar(&c.Reflow.Solver, "reflow-solver", c.Reflow.Solver, "solver that draws them")
+	s.IntVar(&c.Reflow.Steps, "reflow-steps", c.Reflow.Steps, "its steps")
+	s.BoolVar(&c.Reflow.Fresh, "reflow-fresh", false, "begin with fresh weights instead of the model's")
 	s.Float64Var(&c.Sigma, "sigma", 0, "path noise: train on x_t + sigma·ε with the target unchanged")
 }
 
@@ -26,7 +31,10 @@ func addCoupling(s *pflag.FlagSet, c *train.Config) {
 func couplingSettings(c, flags *train.Config) map[string]func() {
 	return map[string]func(){
 		"source": func() { c.Source = flags.Source }, "pairs": func() { c.Pairs = flags.Pairs }, "coupling": func() { c.Coupling = flags.Coupling },
-		"ot-block": func() { c.OT.Block = flags.OT.Block }, "ot-pool": func() { c.OT.Pool = flags.OT.Pool },
+		"reflow": func() { c.Reflow.Model = flags.Reflow.Model }, "reflow-pairs": func() { c.Reflow.Pairs = flags.Reflow.Pairs },
+		"reflow-solver": func() { c.Reflow.Solver = flags.Reflow.Solver }, "reflow-steps": func() { c.Reflow.Steps = flags.Reflow.Steps },
+		"reflow-fresh": func() { c.Reflow.Fresh = flags.Reflow.Fresh },
+		"ot-block":     func() { c.OT.Block = flags.OT.Block }, "ot-pool": func() { c.OT.Pool = flags.OT.Pool },
 		"ot-epsilon": func() { c.OT.Epsilon = flags.OT.Epsilon }, "ot-ratio": func() { c.OT.Ratio = flags.OT.Ratio },
 		"ot-ignore-condition": func() { c.OT.IgnoreCondition = flags.OT.IgnoreCondition }, "sigma": func() { c.Sigma = flags.Sigma },
 	}

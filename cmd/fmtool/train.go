@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,6 +42,7 @@ Ctrl-C writes a checkpoint; --resume goes on from the last one, to the bytes of 
 		Example: `  fmtool train digits -o runs/digits --steps 4000
   fmtool train flowers.csv --columns "petal length,petal width" --label species
   fmtool train digits --width 1024 --dry-run
+  fmtool train --reflow runs/digits --steps 2000
   fmtool train --resume runs/digits`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
@@ -102,7 +104,7 @@ func (f *trainFlags) run(cmd *cobra.Command, args []string) error {
 		if err != nil {
 			return err
 		}
-		set, err := c.Load()
+		set, err := c.Load(cmd.Context())
 		if err != nil {
 			return err
 		}
@@ -111,14 +113,14 @@ func (f *trainFlags) run(cmd *cobra.Command, args []string) error {
 	if f.json && !f.dryRun {
 		return errors.New("--json prints what --dry-run computes; give both")
 	}
-	if len(args) == 0 {
+	if len(args) == 0 && f.c.Reflow.Model == "" {
 		return errors.New("no DATA given; for example: fmtool train digits")
 	}
-	c, err := f.settings(cmd, args[0])
+	c, err := f.settings(cmd, strings.Join(args, ""))
 	if err != nil {
 		return err
 	}
-	set, err := c.Load()
+	set, err := c.Load(cmd.Context())
 	if err != nil {
 		return err
 	}
@@ -133,7 +135,7 @@ func (f *trainFlags) run(cmd *cobra.Command, args []string) error {
 }
 
 func (f *trainFlags) train(ctx context.Context, c train.Config, set *data.Set, dir string, talk io.Writer) error {
-	fmt.Fprintf(talk, "%d rows of %d numbers from %s; run folder %s\n", set.Len(), set.Dim(), c.Data, dir)
+	fmt.Fprintf(talk, "%d rows of %d numbers from %s; run folder %s\n", set.Len(), set.Dim(), cmp.Or(c.Data, c.Reflow.Model), dir)
 	if n := countTrue(flow.ConstantColumns(set.Rows, set.Dim())); n > 0 {
 		fmt.Fprintf(talk, "%d of %d columns are constant: samples get their value exactly\n", n, set.Dim())
 	}
@@ -155,6 +157,11 @@ func report(talk io.Writer, dir string, err error) error {
 		return fmt.Errorf("%w; go on with: fmtool train --resume %s", err, dir)
 	}
 	if err == nil {
+		if _, facts, err := train.LoadRun(dir, false); err == nil {
+			if before, after, ok := facts.Straightness(); ok {
+				fmt.Fprintf(talk, "straightness E ∫|x1 − x0 − v|² dt in model space: %.4g before, %.4g after\n", before, after)
+			}
+		}
 		fmt.Fprintf(talk, "done; export it with: fmtool export model.onnx --run %s\n", dir)
 	}
 	return err
@@ -162,7 +169,12 @@ func report(talk io.Writer, dir string, err error) error {
 
 // settings are the defaults, over them the file, over it the flags that were given.
 func (f *trainFlags) settings(cmd *cobra.Command, source string) (train.Config, error) {
-	c := train.Default()
+	c, err := train.Default(), error(nil)
+	if f.c.Reflow.Model != "" {
+		if c, err = train.ReflowConfig(f.c.Reflow.Model); err != nil {
+			return c, err
+		}
+	}
 	if f.config != "" {
 		text, err := os.ReadFile(f.config)
 		if err != nil {

@@ -26,6 +26,7 @@ const (
 	PathNoise                // noise σ on training paths
 	Source                   // order of the rows of a source
 	Pairing                  // draws of entropic couplings
+	Rectify                  // pairs of a reflow
 )
 
 // Stream is a key. Streams are comparable values.
