@@ -36,17 +36,21 @@ func planar(t *testing.T, n int, seed uint64) *data.Set {
 // euler draws n samples in 100 steps.
 func euler(t *testing.T, m *models.Model, n int, seed uint64) []float32 {
 	t.Helper()
-	const steps = 100
+	return eulerIn(t, m, n, seed, 100)
+}
+
+func eulerIn(t *testing.T, m *models.Model, n int, seed uint64, steps int) []float32 {
+	t.Helper()
 	p := compile(t, m)
 	x, u, at := tensor.New(tensor.Float32, n, 2), tensor.New(tensor.Float32, n, 2), tensor.New(tensor.Float32, 1, 1)
 	noise.New(seed, noise.Sampling).Rows(x.Float32(), 0, 2)
 	for k := range steps {
-		at.Float32()[0] = float32(k) / steps
+		at.Float32()[0] = float32(k) / float32(steps)
 		if err := p.Run(context.Background(), []tensor.Tensor{x, at}, []tensor.Tensor{u}); err != nil {
 			t.Fatal(err)
 		}
 		for i, v := range u.Float32() {
-			x.Float32()[i] += v / steps
+			x.Float32()[i] += v / float32(steps)
 		}
 	}
 	m.Spec.Normaliser.Decode(x.Float32(), x.Float32(), 2)
@@ -85,5 +89,62 @@ func TestShowMoons(t *testing.T) {
 	t.Logf("moons: W2 %.3f, floor %.3f ± %.3f", mean, base, std)
 	if mean > base+std {
 		t.Error("above the floor and one standard deviation")
+	}
+}
+
+// Reflow from N(0, I) to eight Gaussians: one Euler step of the model after it is within 1.5 times its own 100 steps in W2 to 1,000 fresh points.
+func TestShowReflow(t *testing.T) {
+	const source = "8gaussians:n=10000"
+	c := train.Default()
+	c.Data, c.Unconditional, c.Rate.Peak, c.Checkpoint, c.HeldOut = source, true, 5e-3, c.Steps, 0
+	set, err := c.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := run(t, c, set)
+	r, err := train.ReflowConfig(before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	if set, err = r.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	drawn := time.Since(begun).Seconds()
+	after := run(t, r, set)
+	t.Logf("%d pairs drawn in %.1f s, trained in %.1f s", set.Len(), drawn, time.Since(begun).Seconds()-drawn)
+	fresh, err := data.Load("8gaussians:n=1000", data.Options{Seed: 99})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := data.Load("8gaussians:n=1000", data.Options{Seed: 98})
+	if err != nil {
+		t.Fatal(err)
+	}
+	distance := func(x []float32) float64 {
+		w, err := metric.W2(x, fresh.Rows, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	t.Logf("floor: W2 %.3f", distance(other.Rows))
+	w2 := map[string]map[int]float64{}
+	for name, dir := range map[string]string{"before": before, "after": after} {
+		m, facts, err := train.LoadRun(dir, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w2[name] = map[int]float64{}
+		for _, steps := range []int{1, 2, 4, 10, 100} {
+			w2[name][steps] = distance(eulerIn(t, m, 1000, 7, steps))
+		}
+		t.Logf("%s: one step %.3f, 2 %.3f, 4 %.3f, 10 %.3f, 100 %.3f in W2", name, w2[name][1], w2[name][2], w2[name][4], w2[name][10], w2[name][100])
+		if was, is, ok := facts.Straightness(); ok {
+			t.Logf("straightness %.4f before, %.4f after", was, is)
+		}
+	}
+	if got := w2["after"]; got[1] > 1.5*got[100] {
+		t.Errorf("one step %.3f, 100 steps %.3f", got[1], got[100])
 	}
 }
