@@ -1,9 +1,6 @@
 package ot
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // Solver solves assignment problems by the method of Jonker and Volgenant [JV87]: it finds prices u of rows and v of columns and a permutation with
 //
@@ -14,7 +11,9 @@ import (
 // augmenting paths pair the rest. It keeps its working memory, so that repeated calls of one size allocate nothing. The zero value is ready.
 type Solver struct {
 	u, v  []float64
-	dist  []float64 // of the columns from the free row, in reduced costs
+	dist  []float64 // final distances of columns from the free row, in reduced costs
+	open  []float64 // distances of the columns in todo, and
+	price []float64 // their prices
 	from  []int     // row before a column on the cheapest path
 	todo  []int     // columns whose distance is not final
 	ready []int     // columns whose distance is
@@ -46,7 +45,7 @@ func (s *Solver) Duals(n int) (u, v []float64) { return s.u[:n], s.v[:n] }
 
 func (s *Solver) grow(n int) {
 	if cap(s.u) < n {
-		s.u, s.v, s.dist = make([]float64, n), make([]float64, n), make([]float64, n)
+		s.u, s.v, s.dist, s.open, s.price = make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)
 		s.from, s.todo, s.ready, s.rowOf, s.colOf, s.free = make([]int, n), make([]int, n), make([]int, n), make([]int, n), make([]int, n), make([]int, n)
 	}
 	s.u, s.v, s.dist, s.from, s.rowOf, s.colOf = s.u[:n], s.v[:n], s.dist[:n], s.from[:n], s.rowOf[:n], s.colOf[:n]
@@ -152,29 +151,32 @@ func twoBest(c, v []float64) (first float64, j1 int, second float64, j2 int) {
 	return first, j1, second, j2
 }
 
-// augment gives a free row a column along the cheapest path of reduced costs (Dijkstra's method) and corrects the prices of the columns it passed.
+// augment gives a free row a column along the cheapest path of reduced costs (Dijkstra's method) and corrects the prices of the columns it passed. The columns whose
+// distance is not final lie side by side in todo, with their distances and prices in open and price.
 func (s *Solver) augment(cost []float64, n, start int) {
-	s.todo, s.ready = slices.Grow(s.todo[:0], n)[:n], s.ready[:0]
+	s.todo, s.open, s.price, s.ready = s.todo[:n], s.open[:n], s.price[:n], s.ready[:0]
+	copy(s.price, s.v)
 	best, at := math.Inf(1), 0
 	for j, c := range cost[start*n : start*n+n] {
 		s.todo[j], s.from[j] = j, start
 		d := c - s.v[j]
-		s.dist[j] = d
+		s.open[j] = d
 		if d < best {
 			best, at = d, j
 		}
 	}
 	end := -1
-	for {
-		j := s.todo[at]
-		s.todo[at] = s.todo[len(s.todo)-1]
-		s.todo = s.todo[:len(s.todo)-1]
+	for end < 0 {
+		j, last := s.todo[at], len(s.todo)-1
+		s.dist[j] = s.open[at]
+		s.todo[at], s.open[at], s.price[at] = s.todo[last], s.open[last], s.price[last]
+		s.todo, s.open, s.price = s.todo[:last], s.open[:last], s.price[:last]
 		if s.rowOf[j] < 0 {
 			end = j
-			break
+		} else {
+			s.ready = append(s.ready, j)
+			at = s.scan(cost, n, j)
 		}
-		s.ready = append(s.ready, j)
-		best, at = s.scan(cost, n, j)
 	}
 	for _, j := range s.ready {
 		s.v[j] += s.dist[j] - s.dist[end]
@@ -189,21 +191,22 @@ func (s *Solver) augment(cost []float64, n, start int) {
 	}
 }
 
-// scan updates distances through the row of column j1, whose own is final, and returns the nearest column that is not, by its place in todo.
-func (s *Solver) scan(cost []float64, n, j1 int) (best float64, at int) {
+// scan updates distances through the row of column j1, whose own is final, and returns the place of the nearest column in todo.
+func (s *Solver) scan(cost []float64, n, j1 int) (at int) {
 	row := s.rowOf[j1]
 	c := cost[row*n : row*n+n]
-	v, dist := s.v[:len(c)], s.dist[:len(c)]
-	h := c[j1] - v[j1] - dist[j1]
-	best = math.Inf(1)
-	for k, j := range s.todo {
-		d, old := c[j]-v[j]-h, dist[j]
+	h := c[j1] - s.v[j1] - s.dist[j1]
+	best := math.Inf(1)
+	todo := s.todo
+	open, price := s.open[:len(todo)], s.price[:len(todo)]
+	for k, j := range todo {
+		d, old := c[j]-price[k]-h, open[k]
 		if d < old {
-			dist[j], s.from[j], old = d, row, d
+			open[k], s.from[j], old = d, row, d
 		}
 		if old < best {
 			best, at = old, k
 		}
 	}
-	return best, at
+	return at
 }
