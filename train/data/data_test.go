@@ -290,3 +290,33 @@ func TestSplit(t *testing.T) {
 		t.Error("rows were lost or repeated")
 	}
 }
+
+// With diagonal=1 the noise of moons moves a point by the same amount, from 0 to noise, in both coordinates: both halves of the moons stay circles but for it, and labels
+// say which half.
+func TestMoonsDiagonalNoise(t *testing.T) {
+	set, err := data.Load("moons:n=4000,noise=0.2,diagonal=1,scale=3,shift=-1", data.Options{Seed: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	largest, mean := 0.0, 0.0
+	for i := range set.Len() {
+		x, y, sign := (float64(set.Row(i)[0])+1)/3, (float64(set.Row(i)[1])+1)/3, 1.0
+		if set.Labels[i] == 1 { // turned into the outer half; so is the offset
+			x, y, sign = 1-x, 0.5-y, -1
+		}
+		// (x − d)² + (y − d)² = 1 has two roots; the offset is that within its range
+		b, c := x+y, (x*x+y*y-1)/2
+		root := math.Sqrt(max(b*b-4*c, 0))
+		d := sign * (b - root) / 2
+		if other := sign * (b + root) / 2; d < -1e-3 || d > 0.201 {
+			d = other
+		}
+		if d < -1e-3 || d > 0.201 {
+			t.Fatalf("point %d of class %d is %.4f off its half", i, set.Labels[i], d)
+		}
+		largest, mean = max(largest, d), mean+d/float64(set.Len())
+	}
+	if largest < 0.19 || math.Abs(mean-0.1) > 0.01 {
+		t.Errorf("offsets up to %.3f, mean %.3f; want uniform to 0.2", largest, mean)
+	}
+}

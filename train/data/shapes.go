@@ -21,9 +21,12 @@ type shape struct {
 // shapes is the table. Options that all have: n rows, scale and shift of the finished points (x·scale + shift, both coordinates).
 var shapes = map[string]shape{
 	// Two interleaved half circles, as scikit-learn's make_moons: angle θ = π·u; outer (cos θ, sin θ), inner (1 − cos θ, ½ − sin θ), either with
-	// probability ½; plus noise·N(0, I).
-	"moons": {map[string]float64{"noise": 0.05}, 2, func(o map[string]float64, u [3]float64, z [2]float64) (float64, float64, int64) {
+	// probability ½; plus noise·N(0, I), or with diagonal=1 plus one offset noise·U[0, 1) on both coordinates, as torchdyn's generate_moons.
+	"moons": {map[string]float64{"noise": 0.05, "diagonal": 0}, 2, func(o map[string]float64, u [3]float64, z [2]float64) (float64, float64, int64) {
 		s, c := math.Sincos(math.Pi * u[0])
+		if o["diagonal"] != 0 {
+			z = [2]float64{u[2], u[2]}
+		}
 		if u[1] < 0.5 {
 			return c + o["noise"]*z[0], s + o["noise"]*z[1], 0
 		}
