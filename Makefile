@@ -10,7 +10,7 @@ ORT_OLD := 1.24.4
 
 export ORT_DISABLE_TELEMETRY = 1
 
-.PHONY: demo test vet go-test purego-test no-cgo python-test test-matrix test-web show lint fmt module-path clean ort ort-old ort-new bench bench-peers bench-peers-debian bench-record FORCE
+.PHONY: demo test vet go-test purego-test no-cgo python-test test-matrix test-web show lint fmt module-path clean ort ort-old ort-new bench bench-peers bench-peers-debian bench-record bench-avx2 FORCE
 
 demo: $(FMTOOL) ort ## train on real data, export, verify, sample through onnxruntime, draw
 	rm -rf demo && mkdir demo
@@ -87,8 +87,12 @@ BENCH     ?=
 bench: $(FMTOOL) ort ## ours beside the peers that are installed, minutes: bench.json and bench.md; BENCH='-run step' for a part
 	go run ./cmd/bench -python $(PEERS)/bin/python -old-python $(PEERS_OLD)/python $(BENCH)
 
+bench-avx2: $(FMTOOL) ## training steps with AVX2 on both sides, whatever the machine has: bench.avx2.json
+	go run ./cmd/bench -python $(PEERS)/bin/python -old-python $(PEERS_OLD)/python -isa avx2 -run step -o bench.avx2.json -table bench.avx2.md $(BENCH)
+
 bench-record: ## make the last make bench the record, and write it into the README
 	cp bench.json testdata/bench.json
+	test ! -e bench.avx2.json || cp bench.avx2.json testdata/bench.avx2.json
 	go run ./cmd/bench -readme
 
 bench-peers: ## PyTorch, onnxruntime and NumPy from PyPI, 6 GB

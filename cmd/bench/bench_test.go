@@ -21,7 +21,11 @@ func TestReadmeShowsTheRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := withSection(text, r)
+	held, err := readHeld("../../testdata/bench.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := withSection(text, r, held)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,5 +140,25 @@ func TestPeerMeasures(t *testing.T) {
 	}
 	if _, err := p.open(map[string]float64{"sloop": 1}); err == nil || !strings.Contains(err.Error(), "KeyError") {
 		t.Errorf("a broken case: %v", err)
+	}
+}
+
+// A run held to an instruction set says so, with what onnxruntime does, and adds its training steps to the README's section.
+func TestHeldToInstructions(t *testing.T) {
+	r := newReport(settings{ISA: "avx2"})
+	r.Rows = []Row{{Table: "step", Name: "D=2 H=64", Threads: 1, Entries: []Entry{{Key: "fmtool", CPU: &Figure{1e-3, 1e-3, 1e-3}}}}}
+	for name, text := range map[string]string{"bench.md": r.Markdown(), "README": r.Held()} {
+		flat := strings.Join(strings.Fields(text), " ")
+		for _, want := range []string{"held to AVX2 (FMTOOL_CPU=avx2,", "onnxruntime cannot be", "| D=2 H=64 |"} {
+			if !strings.Contains(flat, want) {
+				t.Errorf("%s lacks %q: %s", name, want, text)
+			}
+		}
+	}
+	if text := newReport(settings{}).Markdown(); strings.Contains(text, "held to") {
+		t.Errorf("a free run is said to be held: %s", text)
+	}
+	if _, err := restartWith(t.Context(), "sse"); err == nil || !strings.Contains(err.Error(), "want avx2") {
+		t.Errorf("an unknown set: %v", err)
 	}
 }

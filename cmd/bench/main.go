@@ -7,7 +7,8 @@
 // behind pipes; one that is not installed is reported so.
 //
 //	go run ./cmd/bench -run 'step/D=2'        # those cases alone
-//	go run ./cmd/bench -readme                # write README's section from testdata/bench.json
+//	go run ./cmd/bench -isa avx2 -run step    # with the instructions of an older machine, on both sides
+//	go run ./cmd/bench -readme                # write README's section from testdata/bench.json, and bench.avx2.json if it is there
 package main
 
 import (
@@ -18,6 +19,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"syscall"
 	"time"
 )
 
@@ -26,6 +28,7 @@ type settings struct {
 	Rounds    int           `json:"rounds"`
 	Slice     time.Duration `json:"slice"`
 	Budget    time.Duration `json:"budget"`
+	ISA       string        `json:"isa,omitempty"` // of isas; "": what the machine has
 	run       *regexp.Regexp
 	python    string
 	oldPython string
@@ -45,6 +48,7 @@ func main() {
 	flag.DurationVar(&s.Slice, "slice", 100*time.Millisecond, "time of a candidate in a round; short products take a fifth of it")
 	flag.DurationVar(&s.Budget, "budget", 25*time.Second, "time after which a block ends once it has three rounds")
 	flag.StringVar(&pattern, "run", "", "cases whose table/name this regular expression matches")
+	flag.StringVar(&s.ISA, "isa", "", "instruction set that ours and the peers are held to: avx2 (default: what the machine has)")
 	flag.StringVar(&s.python, "python", ".venv-peers/bin/python", "Python with the peers")
 	flag.StringVar(&s.oldPython, "old-python", ".venv-torch1.13/python", "Python with an older PyTorch beside it")
 	flag.StringVar(&s.peers, "peers", "testdata/peers", "folder of the peers' programs")
@@ -63,8 +67,15 @@ func main() {
 	var err error
 	s.run, err = regexp.Compile(pattern)
 	check(err)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if s.ISA != "" {
+		done, err := restartWith(ctx, s.ISA)
+		check(err)
+		if done {
+			return
+		}
+	}
 	r, err := measure(ctx, s)
 	check(err)
 	check(r.write(out))

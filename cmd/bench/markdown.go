@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -96,7 +98,8 @@ func (r *Report) preamble() string {
 		}
 	}
 	b.WriteString(strings.Join(list, ", "))
-	return wrap(b.String()+".") + "\n\n" + wrap(method) + "\n"
+	b.WriteString("." + heldTo(r.Settings.ISA))
+	return wrap(b.String()) + "\n\n" + wrap(method) + "\n"
 }
 
 // table is the rows of a kind of case: ours with its time and share of the peak, the others as ratios. "" without rows.
@@ -285,14 +288,14 @@ const (
 	sectionEnd   = "<!-- end of bench -->\n"
 )
 
-// withSection puts the section of a report between the marks of a text.
-func withSection(text []byte, r *Report) ([]byte, error) {
+// withSection puts the section of a report between the marks of a text, and below it the training steps of one held to fewer instructions, if there is one.
+func withSection(text []byte, r, held *Report) ([]byte, error) {
 	before, rest, ok := bytes.Cut(text, []byte(sectionBegin))
 	_, after, closed := bytes.Cut(rest, []byte(sectionEnd))
 	if !ok || !closed {
 		return nil, fmt.Errorf("no section between %q and %q", sectionBegin, sectionEnd)
 	}
-	return slices.Concat(before, []byte(sectionBegin), []byte(r.Section()), []byte(sectionEnd), after), nil
+	return slices.Concat(before, []byte(sectionBegin), []byte(r.Section()+held.Held()), []byte(sectionEnd), after), nil
 }
 
 // updateReadme rewrites the section from a recorded report.
@@ -305,8 +308,30 @@ func updateReadme(path, record string) error {
 	if err != nil {
 		return err
 	}
-	if text, err = withSection(text, r); err != nil {
+	held, err := readHeld(record)
+	if err != nil {
+		return err
+	}
+	if text, err = withSection(text, r, held); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return os.WriteFile(path, text, 0o644)
+}
+
+// Held is the training steps of a run held to an instruction set, as a part of the README's section; "" of no report.
+func (r *Report) Held() string {
+	if r == nil {
+		return ""
+	}
+	title := fmt.Sprintf("**Training step, %s on both sides.** A run of its own. ", isas[r.Settings.ISA].name)
+	return "\n" + wrap(title) + "\n\n" + r.preamble() + "\n" + r.table("step")
+}
+
+// readHeld reads the report of a run held to AVX2 that lies beside a record, nil if there is none.
+func readHeld(record string) (*Report, error) {
+	r, err := readReport(strings.TrimSuffix(record, ".json") + ".avx2.json")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return r, err
 }
