@@ -8,9 +8,11 @@ FMTOOL  := bin/fmtool
 ORT_NEW := 1.32.0
 ORT_OLD := 1.24.4
 
+QEMU    ?= qemu-aarch64
+
 export ORT_DISABLE_TELEMETRY = 1
 
-.PHONY: demo test vet go-test purego-test no-cgo python-test test-matrix test-web show lint fmt module-path clean ort ort-old ort-new bench bench-peers bench-peers-debian bench-record bench-avx2 FORCE
+.PHONY: demo test vet go-test purego-test no-cgo python-test test-matrix test-web show lint fmt module-path clean ort ort-old ort-new bench bench-peers bench-peers-debian bench-record bench-avx2 test-arm64 FORCE
 
 demo: $(FMTOOL) ort ## train on real data, export, verify, sample through onnxruntime, draw
 	rm -rf demo && mkdir demo
@@ -54,6 +56,11 @@ go-test: $(VENV)/ready ort ort-old ort-new
 purego-test:
 	go test -tags purego ./runtime/native/... ./models/noise
 	go test -tags purego -run 'LossTrajectory|DoesNotDependOnThreads' ./train
+
+test-arm64: ## kernels, noise, native engine and the losses on record, built for arm64 and run by qemu-user; minutes
+	@command -v $(QEMU) >/dev/null || { echo "make test-arm64 needs $(QEMU), Debian's package qemu-user; or set QEMU"; exit 1; }
+	GOARCH=arm64 CGO_ENABLED=0 go test -timeout 60m -exec $(QEMU) ./models/noise ./runtime/native/...
+	GOARCH=arm64 CGO_ENABLED=0 go test -timeout 60m -exec $(QEMU) -run LossTrajectory ./train
 
 no-cgo:
 	CGO_ENABLED=0 go build ./...
