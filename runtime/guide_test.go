@@ -264,3 +264,32 @@ func TestGuidanceRefuses(t *testing.T) {
 		t.Error("a condition half left out: accepted")
 	}
 }
+
+// Guidance and a change of schedule wrap each other in either order: both are linear in velocities, so the samples are the same.
+func TestGuidanceOfAnotherSchedule(t *testing.T) {
+	m := open(t, spec(flow.Condition{Kind: flow.Vector, Width: 1, Drop: 0.1}, 2))
+	cosine := parse(t, "cosine")
+	draw := func(f runtime.VelocityField, err error) []float32 {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		dst := tensor.New(tensor.Float32, 4, 2)
+		if _, err := (runtime.Sampler{Field: f, Steps: 10, Seed: 1}).Sample(t.Context(), dst, tensor.Of([]float32{1, -1, 0.5, 2}, 4, 1)); err != nil {
+			t.Fatal(err)
+		}
+		return dst.Float32()
+	}
+	other, err := runtime.Reschedule(m, cosine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := runtime.Guidance{Weight: 3}
+	inside, outside, none := draw(runtime.Reschedule(guide(t, m, g), cosine)), draw(runtime.Guide(other, g)), draw(other, nil)
+	if d := worst32(inside, outside); d > 2e-3 { // of numbers in the hundreds
+		t.Errorf("guided before the change of schedule and after it: %g apart", d)
+	}
+	if worst32(inside, none) < 0.1 {
+		t.Error("guidance does nothing here: the test shows nothing")
+	}
+}
