@@ -20,6 +20,7 @@ type described struct {
 	kind      flow.Kind
 	spec      flow.Spec
 	guided    bool
+	adapts    bool           // a graph that samples chooses its steps
 	converted bool           // its network predicts another quantity than the velocity
 	method    solver.Tableau // of a graph that samples
 	steps     int            // their fixed number; 0: an input
@@ -32,14 +33,14 @@ func describe(file []byte) (*described, error) {
 		return nil, err
 	}
 	meta := m.Metadata()
-	d := &described{file: file, model: m, guided: meta[keyGuidance] != "", converted: meta[keyNetwork] != ""}
+	d := &described{file: file, model: m, guided: meta[keyGuidance] != "", adapts: meta[keyAdaptive] != "", converted: meta[keyNetwork] != ""}
 	if d.kind, err = flow.KindOf(meta); err != nil || d.kind == flow.VelocityKind && !d.guided {
 		_, _, err = runtime.Describe(file)
 	}
 	if err == nil {
 		d.spec, err = flow.ParseSpec(meta)
 	}
-	if err == nil && d.kind != flow.VelocityKind {
+	if err == nil && d.kind != flow.VelocityKind && !d.adapts {
 		d.method, err = solver.Parse(meta[keySolver])
 	}
 	if text, ok := meta[keySteps]; ok && err == nil {
@@ -76,7 +77,10 @@ func (d *described) promised() (in, out []string) {
 	case flow.SampleKind:
 		in, out = []string{"seed int64[]", "count int64[]"}, []string{"samples " + sample}
 	}
-	if d.kind != flow.VelocityKind && d.steps == 0 {
+	switch {
+	case d.adapts:
+		in, out = append(in, "tolerance float32[]"), append(out, "evaluations int64[batch]")
+	case d.kind != flow.VelocityKind && d.steps == 0:
 		in = append(in, "steps int64[]")
 	}
 	if d.kind == flow.SampleKind {

@@ -52,10 +52,13 @@ func newField(b *graph.Builder, m *models.Model, guided, asFunction bool) (*fiel
 	return f, b.Err()
 }
 
-// at is the velocity, guided if asked for, at x [N D...] and t [1 1]; without guidance t may be [T 1].
+// at is the velocity, guided if asked for, at x [N D...] and t [1 1] or [N 1]; without guidance t may be [T 1].
 func (f *field) at(b *graph.Builder, x, t *graph.Value) *graph.Value {
 	if f.guidance == nil {
 		return f.evaluate(b, x, t)
+	}
+	if !t.Type.Shape[0].Is(1) { // a time for each of 2N rows
+		b.Scope("guidance", func() { t = b.Concat(0, t, t) })
 	}
 	return f.guidance.Apply(b, x, func(x *graph.Value) *graph.Value { return f.evaluate(b, x, t) })
 }

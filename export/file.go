@@ -114,10 +114,13 @@ func (r recipe) file(m *models.Model, o *Options) ([]byte, error) {
 // complete fills in the options that are left open and refuses those that say nothing to the graph.
 func (r recipe) complete(o *Options) error {
 	switch {
-	case !r.solves && (o.Solver.B != nil || o.Unroll != 0):
+	case !r.solves && (o.Solver.B != nil || o.Unroll != 0 || o.Adaptive):
 		return fmt.Errorf("export: a %s takes no steps and has no solver; leave both out, or export a %s", r.kind, flow.SamplerKind)
 	case o.Unroll < 0 || o.Unroll > maxUnrolled:
 		return fmt.Errorf("export: %d unrolled steps, want 1 to %d, or 0 for a Loop that takes any number", o.Unroll, maxUnrolled)
+	}
+	if o.Adaptive && (o.Solver.B != nil || o.Unroll != 0) {
+		return fmt.Errorf("export: an adaptive solver has its own method, %s, and chooses its steps; leave solver and number of steps out", bosh3Name)
 	}
 	if r.solves && o.Solver.B == nil {
 		o.Solver = solver.Euler
@@ -180,6 +183,9 @@ func (r recipe) settings(o Options) map[string]string {
 	}
 	if r.solves {
 		meta[keySolver] = o.Solver.Name
+	}
+	if o.Adaptive {
+		meta[keySolver], meta[keyAdaptive] = bosh3Name, "true"
 	}
 	if o.Unroll > 0 {
 		meta[keySteps] = strconv.Itoa(o.Unroll)

@@ -41,6 +41,6 @@ func sampleGraph(m *models.Model, o Options) (*graph.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.Output("samples", models.Denormalise(b, m.Spec, o.solve(b, f, x, steps)))
+	o.finish(b, f, x, steps)
 	return b.Graph()
 }

@@ -20,7 +20,8 @@ const maxUnrolled = 1000
 //	guidance  float32 [W]            with Options.Guidance: the weight for all rows, or one for each
 //	samples   float32 [batch D...]   in data units
 //
-// Options.Solver says which method. The graph's results are those of runtime.Sampler, which is checked on every engine before the bytes are returned; see
+// With Options.Adaptive it takes tolerance float32 in place of steps and gives evaluations int64 [batch], of the velocity for each row, beside samples: see
+// adaptive. Options.Solver says which method. The graph's results are those of runtime.Sampler, which is checked on every engine before the bytes are returned; see
 // Velocity. A Loop keeps the state where the provider computes; without control flow (Options.Unroll) the graph serves CUDA graphs, browsers and importers.
 func Sampler(ctx context.Context, m *models.Model, o Options) ([]byte, Report, error) {
 	return File(ctx, string(flow.SamplerKind), m, o)
@@ -38,21 +39,34 @@ func samplerGraph(m *models.Model, o Options) (*graph.Graph, error) {
 	if m.Spec.Source == flow.DataSource {
 		x = models.Normalise(b, m.Spec, x)
 	}
-	b.Output("samples", models.Denormalise(b, m.Spec, o.solve(b, f, x, steps)))
+	o.finish(b, f, x, steps)
 	return b.Graph()
 }
 
-// stepsInput adds the input steps; nil if their number is fixed.
+// finish adds the way from x to the outputs.
+func (o Options) finish(b *graph.Builder, f *field, x, steps *graph.Value) {
+	var evaluations *graph.Value
+	switch {
+	case o.Adaptive:
+		x, evaluations = adaptive(b, f, x, steps)
+	case o.Unroll > 0:
+		x = unrolled(b, o.Solver, f, x, o.Unroll)
+	default:
+		x = looped(b, o.Solver, f, x, steps)
+	}
+	b.Output("samples", models.Denormalise(b, f.spec, x))
+	if o.Adaptive {
+		b.Output("evaluations", evaluations)
+	}
+}
+
+// stepsInput adds the input steps, or tolerance; nil if the steps are fixed.
 func (o Options) stepsInput(b *graph.Builder) *graph.Value {
-	if o.Unroll > 0 {
+	switch {
+	case o.Adaptive:
+		return b.Input("tolerance", tensor.Float32)
+	case o.Unroll > 0:
 		return nil
 	}
 	return b.Input("steps", tensor.Int64)
-}
-
-func (o Options) solve(b *graph.Builder, f *field, x, steps *graph.Value) *graph.Value {
-	if o.Unroll > 0 {
-		return unrolled(b, o.Solver, f, x, o.Unroll)
-	}
-	return looped(b, o.Solver, f, x, steps)
 }

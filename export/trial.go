@@ -28,16 +28,19 @@ type program struct {
 	float tensor.DType
 }
 
-// evaluate runs the program on float32 numbers, converted to its type, for a result of the shape.
-func (p program) evaluate(ctx context.Context, in []tensor.Tensor, shape []int) (tensor.Tensor, error) {
+// evaluate runs the program on float32 numbers, converted to its type, for a result of the shape; another one, if there is more, is not wanted.
+func (p program) evaluate(ctx context.Context, in []tensor.Tensor, shape []int, more bool) (tensor.Tensor, error) {
 	own := make([]tensor.Tensor, len(in))
 	for i, t := range in {
 		if own[i] = t; t.DType().IsFloat() {
 			own[i] = t.Convert(p.float)
 		}
 	}
-	out := tensor.New(p.float, shape...)
-	return out, p.Run(ctx, own, []tensor.Tensor{out})
+	out := []tensor.Tensor{tensor.New(p.float, shape...)}
+	if more {
+		out = append(out, tensor.Tensor{})
+	}
+	return out[0], p.Run(ctx, own, out)
 }
 
 // solve takes the program, a velocity field with the inputs in (x, t and the rest), from in's x along the times, each held to those of training: float32

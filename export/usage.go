@@ -54,7 +54,7 @@ func samplerUsage(s flow.Spec, o Options) string {
 		start = "rows of the source data, in data units"
 	}
 	fmt.Fprintf(&b, "Inputs: x0 float32 %s, %s%s%s.\n", dimsText(s), start, stepsText(o), conditionText(s, o))
-	fmt.Fprintf(&b, "Output: samples float32 %s, in data units.", dimsText(s))
+	fmt.Fprintf(&b, "Output: samples float32 %s, in data units.%s", dimsText(s), evaluationsText(o))
 	return b.String() + restText
 }
 
@@ -64,12 +64,23 @@ func sampleUsage(s flow.Spec, o Options) string {
 	fmt.Fprintf(&b, "Samples of a flow-matching model from a seed, written by fmtool: noise, %s, the model's normaliser.\n\n", methodText(s, o))
 	fmt.Fprintf(&b, "Inputs: seed int64, of which all 64 bits count, so that a seed of 2^63 or more is given as seed - 2^64; count int64, the number of samples%s; "+
 		"offset int64, the number of the first sample, 0 or where another job left off%s. batch is count.\n", stepsText(o), conditionText(s, o))
-	fmt.Fprintf(&b, "Output: samples float32 %s, in data units. Sample k of a seed is the same in every job: offset and count cut jobs into shards.", dimsText(s))
+	fmt.Fprintf(&b, "Output: samples float32 %s, in data units. Sample k of a seed is the same in every job: offset and count cut jobs into shards.%s", dimsText(s), evaluationsText(o))
 	return b.String() + restText
+}
+
+// evaluationsText says what the second output is.
+func evaluationsText(o Options) string {
+	if !o.Adaptive {
+		return ""
+	}
+	return " evaluations int64 [batch], of the velocity for each row. A row that would need more than 10000 is NaN."
 }
 
 // methodText says how the graph solves.
 func methodText(s flow.Spec, o Options) string {
+	if o.Adaptive {
+		return "steps of Bogacki's and Shampine's method 3(2) from t = 0 (noise) to t = 1 (data), in a loop, of a length for each row that keeps its error within the tolerance"
+	}
 	n, how := "n", "in a loop"
 	if o.Unroll > 0 {
 		n, how = fmt.Sprint(o.Unroll), "without control flow"
@@ -82,7 +93,10 @@ func methodText(s flow.Spec, o Options) string {
 }
 
 func stepsText(o Options) string {
-	if o.Unroll > 0 {
+	switch {
+	case o.Adaptive:
+		return "; tolerance float32, the error allowed in a step, relative to 1 + |x| in model space, such as 0.00001"
+	case o.Unroll > 0:
 		return ""
 	}
 	return "; steps int64, the number n of steps, at least 1"

@@ -20,6 +20,7 @@ type Options struct {
 	Guidance bool              // classifier-free guidance inside, with its weight as an input
 	Solver   solver.Tableau    // of graphs that sample; zero: Euler
 	Unroll   int               // of graphs that sample: their fixed number of steps, without control flow; 0: an input, and a Loop
+	Adaptive bool              // of graphs that sample: steps chosen by a tolerance, the input tolerance in place of steps; the output evaluations beside samples
 }
 
 // The metadata keys that files have beside the spec's.
@@ -32,6 +33,7 @@ const (
 	keyGuidance     = flow.Prefix + "guidance"        // "input" where classifier-free guidance is inside
 	keySolver       = flow.Prefix + "solver"          // method of a graph that samples
 	keySteps        = flow.Prefix + "steps"           // its number of steps where that is fixed
+	keyAdaptive     = flow.Prefix + "adaptive"        // "true" where it chooses its steps
 )
 
 // Velocity returns velocity.onnx, the model's velocity field, and what its check found. It writes nothing to disk. When an engine deviates from the float64
@@ -55,11 +57,10 @@ func velocityGraph(m *models.Model, o Options) (*graph.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Guidance { // a time for each of 2N rows
+	if o.Guidance { // one time for all would not do for twice as many rows
 		b.Scope("guidance", func() {
 			rows := b.Op("Shape", graph.Attrs{"start": int64(0), "end": int64(1)}, x)
 			t = b.Op("Expand", nil, t, b.Concat(0, rows, b.Ints(1)))
-			t = b.Concat(0, t, t)
 		})
 	}
 	b.Output("velocity", f.at(b, x, t))

@@ -11,6 +11,7 @@ import (
 	"fmtool/models/onnx"
 	"fmtool/models/tensor"
 	"fmtool/runtime/engine"
+	"fmtool/runtime/solver"
 )
 
 // tries are what a graph that samples is tried with: rows and steps; and where it makes the noise, seed and offset, across the words' ends.
@@ -18,6 +19,12 @@ var tries = []struct {
 	rows, steps  int
 	seed, offset uint64
 }{{1, 1, 7, 0}, {7, 3, 1<<63 + 5, 1<<32 - 4}, {16, 50, 1<<40 + 3, 5<<32 - 1}}
+
+// A graph that chooses its steps is asked for this tolerance, and compared with so many steps of order 4.
+const (
+	fineTolerance = 1e-6
+	fineSteps     = 200
+)
 
 // solvedTrials are those of a graph that samples. Their reference is Go's solver on its field in float64.
 func (d *described) solvedTrials(ctx context.Context, c Checks, field *graph.Graph) ([]trial, error) {
@@ -65,7 +72,9 @@ func (d *described) solvedTrial(ctx context.Context, ref program, whole bool, ro
 	x0 := rows[0]
 	t := trial{graph: string(d.kind), batch: x0.Dim(0), tolerance: solvedTolerance, units: &d.spec.Normaliser}
 	in := d.solvedInputs(rows, steps, seed, offset)
-	t.run = func(ctx context.Context, p program) (tensor.Tensor, error) { return p.evaluate(ctx, in, x0.Shape()) }
+	t.run = func(ctx context.Context, p program) (tensor.Tensor, error) {
+		return p.evaluate(ctx, in, x0.Shape(), d.adapts)
+	}
 	if whole {
 		want, err := t.run(ctx, ref)
 		t.want = want.Convert(tensor.Float64).Float64()
@@ -82,11 +91,14 @@ func (d *described) solvedTrial(ctx context.Context, ref program, whole bool, ro
 	if d.guided {
 		w, rows = rows[len(rows)-1].Float32(), rows[:len(rows)-1]
 	}
-	times, err := d.spec.Grid.Steps(steps)
-	if err != nil {
+	method, times := d.method, []float64(nil)
+	var err error
+	if d.adapts {
+		method, times = solver.RK4, solver.Grid(fineSteps)
+	} else if times, err = d.spec.Grid.Steps(steps); err != nil {
 		return t, err
 	}
-	x, err := d.exact(ref, w).solve(ctx, d.method, times, d.spec, rows)
+	x, err := d.exact(ref, w).solve(ctx, method, times, d.spec, rows)
 	if err != nil {
 		return t, err
 	}
@@ -100,7 +112,10 @@ func (d *described) solvedInputs(rows []tensor.Tensor, steps int, seed, offset u
 	if d.kind == flow.SampleKind {
 		in = []tensor.Tensor{tensor.Scalar(int64(seed)), tensor.Scalar(int64(rows[0].Dim(0)))}
 	}
-	if d.steps == 0 {
+	switch {
+	case d.adapts:
+		in = append(in, tensor.Scalar(float32(fineTolerance)))
+	case d.steps == 0:
 		in = append(in, tensor.Scalar(int64(steps)))
 	}
 	if d.kind == flow.SampleKind {

@@ -30,7 +30,9 @@ func (d *described) velocityTrials(ctx context.Context, c Checks) ([]trial, erro
 		for salt, at := range []float32{0, 1, anyTime, eachTime} {
 			in := d.velocityInputs(n, uint64(salt), at)
 			t := trial{graph: "velocity", batch: n, tolerance: c.bound(d.spec, d.converted)}
-			t.run = func(ctx context.Context, p program) (tensor.Tensor, error) { return p.evaluate(ctx, in, in[0].Shape()) }
+			t.run = func(ctx context.Context, p program) (tensor.Tensor, error) {
+				return p.evaluate(ctx, in, in[0].Shape(), false)
+			}
 			if err := add(t); err != nil {
 				return nil, err
 			}

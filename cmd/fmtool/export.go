@@ -88,6 +88,7 @@ type exportSettings struct {
 	profile, solver string
 	unroll          int
 	guidance        bool
+	adaptive        bool
 }
 
 func (f *exportSettings) add(cmd *cobra.Command) {
@@ -95,6 +96,7 @@ func (f *exportSettings) add(cmd *cobra.Command) {
 	s.StringVar(&f.profile, "profile", "", "version of the format: wide, seeded or modern (default: the widest that can say the graph)")
 	s.StringVar(&f.solver, "solver", "", "method of a graph that samples: "+strings.Join(methods(), ", ")+" (default euler)")
 	s.IntVar(&f.unroll, "unroll", 0, "fixed number of steps of a graph that samples, without a loop")
+	s.BoolVar(&f.adaptive, "adaptive", false, "steps of a graph that samples chosen by a tolerance, with the number of evaluations as an output")
 	s.BoolVar(&f.guidance, "guidance", false, "classifier-free guidance inside, with its weight as an input")
 }
 
@@ -112,7 +114,7 @@ func (f *exportSettings) options(cmd *cobra.Command) (o export.Options, err erro
 	if cmd.Flags().Changed("unroll") && f.unroll < 1 {
 		return o, fmt.Errorf("--unroll %d: want at least 1 step, or leave it out for a loop that takes any number", f.unroll)
 	}
-	o.Unroll, o.Guidance = f.unroll, f.guidance
+	o.Unroll, o.Guidance, o.Adaptive = f.unroll, f.guidance, f.adaptive
 	return o, nil
 }
 

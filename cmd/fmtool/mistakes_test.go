@@ -140,6 +140,7 @@ func TestMistakes(t *testing.T) {
 		"no bfloat16":           {[]string{"export", filepath.Join(dir, "x.onnx"), "--run", filepath.Join(dir, "run"), "--profile", "bf16"}, "no CPU kernel that computes in bfloat16"},
 		"unknown graph":         {[]string{"export", filepath.Join(dir, "x.onnx"), "--run", filepath.Join(dir, "run"), "--parity", "native", "--graph", "sampel"}, `did you mean "sample`},
 		"velocity has no steps": {[]string{"export", filepath.Join(dir, "x.onnx"), "--run", filepath.Join(dir, "run"), "--parity", "native", "--unroll", "8"}, "takes no steps and has no solver"},
+		"adaptive with steps":   {[]string{"export", filepath.Join(dir, "x.onnx"), "--run", filepath.Join(dir, "run"), "--parity", "native", "--graph", "sampler", "--adaptive", "--solver", "heun"}, "has its own method"},
 		"unroll nothing":        {[]string{"export", filepath.Join(dir, "x.onnx"), "--run", filepath.Join(dir, "run"), "--parity", "native", "--graph", "sampler", "--unroll", "0"}, "want at least 1 step"},
 		"profile of native":     {[]string{"sample", model, "--profile", filepath.Join(dir, "p"), "--engine", "native"}, "onnxruntime"},
 		"less than no threads":  {[]string{"sample", model, "--threads", "-1", "--engine", "native"}, "threads"},
