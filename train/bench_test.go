@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"fmtool/models"
+	"fmtool/models/flow"
 	"fmtool/train/data"
 )
 
@@ -75,5 +76,33 @@ func BenchmarkCompute(b *testing.B) {
 			})
 			t.close()
 		}
+	}
+}
+
+// BenchmarkCoupledStep takes steps of 3×256 at batch 512 with each coupling in blocks of 64, which other goroutines pair ahead. It reports the share of the coupling: the
+// time it takes there over the time of the steps.
+func BenchmarkCoupledStep(b *testing.B) {
+	set, err := data.Load("8gaussians", data.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, coupling := range flow.Couplings[:4] {
+		config := Default()
+		config.Model, config.Batch, config.Coupling, config.Steps = Network{&models.MLP{Width: 256, Depth: 3}}, 512, string(coupling), 1<<30
+		config.OT.IgnoreCondition = coupling == flow.OT
+		b.Run(string(coupling), func(b *testing.B) {
+			t, err := newTrainer(config, set, b.TempDir(), Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer t.close()
+			begun := t.feed.pairing()
+			for b.Loop() {
+				if err := t.take(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(100*float64(t.feed.pairing()-begun)/float64(b.Elapsed()), "%coupling")
+		})
 	}
 }

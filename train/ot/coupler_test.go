@@ -143,7 +143,7 @@ func TestSinkhorn(t *testing.T) {
 			}
 		}
 		for i := range n {
-			if steps <= 500 && (math.Abs(rows[i]-1) > 2e-3 || math.Abs(columns[i]-1) > 2e-3) {
+			if steps < 500 && (math.Abs(rows[i]-1) > 2e-3 || math.Abs(columns[i]-1) > 2e-3) {
 				t.Fatalf("ε = %g: row %d sums to %g, column to %g after %d steps (%g)", epsilon, i, rows[i], columns[i], steps, deviation)
 			}
 		}

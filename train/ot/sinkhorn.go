@@ -10,26 +10,32 @@ import (
 //	minimise Σ P·cost + ε Σ P (ln P − 1)   over P ≥ 0 with rows and columns summing to 1 (each point's weight counted as 1),
 //	P = exp((f_i + g_j − cost)/ε),
 //
-// by exact steps in f and g in turn, in the log domain, where no cost underflows. The zero value is ready.
+// by exact steps in f and g in turn. The first is taken in the log domain, where no cost underflows; then factors a, b scale the plan of the potentials, which
+// absorb them before they grow large: the same steps, at a product in place of an exponential. The zero value is ready.
 type Sinkhorn struct {
 	f, g   []float64 // potentials over ε
+	a, b   []float64 // factors beside them
+	plan   []float64 // exp(f + g − cost/ε)
 	k      []float64 // −cost/ε, then the perturbed log plan
 	u      []float32
 	solver Solver
 }
 
-// When the steps stop: rows sum to 1 within tolerance (columns do, after each step), or after so many.
+// When the steps stop: rows sum to 1 within tolerance, columns having been made to, or after so many; and how large a factor may grow.
 const (
 	sinkhornTolerance = 1e-3
 	sinkhornSteps     = 500
+	sinkhornDrift     = 1e30
 )
 
 // Plan computes the potentials at the regularisation ε = epsilon times the mean cost and writes ln P into dst [n, n]. It returns the steps taken and the largest
 // deviation of a row's sum from 1.
 func (s *Sinkhorn) Plan(dst, cost []float64, n int, epsilon float64) (steps int, deviation float64) {
 	s.f, s.g = slices.Grow(s.f[:0], n)[:n], slices.Grow(s.g[:0], n)[:n]
-	clear(s.f)
-	clear(s.g)
+	s.a, s.b, s.plan = slices.Grow(s.a[:0], n)[:n], slices.Grow(s.b[:0], n)[:n], slices.Grow(s.plan[:0], n*n)[:n*n]
+	for i := range n {
+		s.f[i], s.g[i], s.a[i], s.b[i] = 0, 0, 1, 1
+	}
 	mean := 0.0
 	for _, c := range cost[:n*n] {
 		mean += c / float64(n*n)
@@ -41,29 +47,71 @@ func (s *Sinkhorn) Plan(dst, cost []float64, n int, epsilon float64) (steps int,
 	for i, c := range cost[:n*n] {
 		dst[i] = -c * scale
 	}
+	s.rows(dst, n)
+	s.columns(dst, n)
+	s.absorb(dst, n)
 	for steps = 1; ; steps++ {
-		deviation = s.rows(dst, n)
-		if deviation <= sinkhornTolerance && steps > 1 || steps > sinkhornSteps {
+		deviation = s.scaleRows(n)
+		if deviation <= sinkhornTolerance || steps == sinkhornSteps {
 			break
 		}
-		s.columns(dst, n)
-	}
-	for i := range n {
-		for j := range n {
-			dst[i*n+j] += s.f[i] + s.g[j]
+		s.scaleColumns(n)
+		if slices.Max(s.a) > sinkhornDrift || slices.Min(s.a) < 1/sinkhornDrift || slices.Max(s.b) > sinkhornDrift || slices.Min(s.b) < 1/sinkhornDrift {
+			s.absorb(dst, n)
 		}
+	}
+	s.absorb(dst, n)
+	for i, k := range dst[:n*n] {
+		dst[i] = k + s.f[i/n] + s.g[i%n]
 	}
 	return steps, deviation
 }
 
-// rows sets f so that rows sum to 1 and returns by how much they did not.
-func (s *Sinkhorn) rows(k []float64, n int) (deviation float64) {
+// absorb moves the factors a and b into the potentials and computes the plan of these anew.
+func (s *Sinkhorn) absorb(k []float64, n int) {
 	for i := range n {
-		next := -logSum(k[i*n:i*n+n], 1, s.g)
-		deviation = max(deviation, math.Abs(math.Expm1(s.f[i]-next)))
-		s.f[i] = next
+		s.f[i] += math.Log(s.a[i])
+		s.g[i] += math.Log(s.b[i])
+		s.a[i], s.b[i] = 1, 1
+	}
+	for i := range n {
+		for j := range n {
+			s.plan[i*n+j] = math.Exp(k[i*n+j] + s.f[i] + s.g[j])
+		}
+	}
+}
+
+// scaleRows sets a so that the rows of a·plan·b sum to 1 and returns by how much they did not.
+func (s *Sinkhorn) scaleRows(n int) (deviation float64) {
+	for i, ai := range s.a {
+		sum := 0.0
+		for j, p := range s.plan[i*n : i*n+n] {
+			sum += p * s.b[j]
+		}
+		deviation = max(deviation, math.Abs(ai*sum-1))
+		s.a[i] = 1 / sum
 	}
 	return deviation
+}
+
+// scaleColumns sets b so that the columns do.
+func (s *Sinkhorn) scaleColumns(n int) {
+	clear(s.b)
+	for i, ai := range s.a {
+		for j, p := range s.plan[i*n : i*n+n] {
+			s.b[j] += p * ai
+		}
+	}
+	for j, sum := range s.b {
+		s.b[j] = 1 / sum
+	}
+}
+
+// rows sets f so that rows sum to 1.
+func (s *Sinkhorn) rows(k []float64, n int) {
+	for i := range n {
+		s.f[i] = -logSum(k[i*n:i*n+n], 1, s.g)
+	}
 }
 
 // columns sets g so that columns sum to 1.
