@@ -44,7 +44,10 @@ func TestCoupledRunsResume(t *testing.T) {
 	if err != nil || lines[2].Coupling <= 0 {
 		t.Errorf("the log's third line is %+v, %v", lines[2], err)
 	}
-	m, _, err := train.LoadRun(dir, false)
+	m, facts, err := train.LoadRun(dir, false)
+	if facts["io.fmtool.train.ot.block"] != "32" || facts["io.fmtool.train.ot.pool"] != "96" {
+		t.Errorf("facts %v", facts)
+	}
 	if err != nil || m.Spec.Source != "data" || m.Spec.Coupling != "c2ot" || m.Spec.Sigma != 0.05 {
 		t.Errorf("the model says %+v, %v", m.Spec, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"fmtool/models/flow"
 	"fmtool/models/noise"
@@ -110,6 +111,20 @@ func (c Config) poolSteps(spec flow.Spec) int {
 		return c.pool() / c.Batch
 	}
 	return 1
+}
+
+// couplingFacts adds the settings that the model's coupling used; its name is in the spec.
+func (c Config) couplingFacts(f map[string]string, spec flow.Spec) {
+	if !c.paired(spec) {
+		return
+	}
+	f[flow.Prefix+"train.ot.block"], f[flow.Prefix+"train.ot.pool"] = strconv.Itoa(c.block()), strconv.Itoa(c.pool())
+	switch {
+	case spec.Coupling == flow.Sinkhorn:
+		f[flow.Prefix+"train.ot.epsilon"] = strconv.FormatFloat(c.OT.Epsilon, 'g', -1, 64)
+	case spec.Coupling == flow.C2OT && spec.Condition.Kind == flow.Vector:
+		f[flow.Prefix+"train.ot.ratio"] = strconv.FormatFloat(c.OT.Ratio, 'g', -1, 64)
+	}
 }
 
 var methods = map[flow.Coupling]ot.Method{flow.OT: ot.Exact, flow.Sinkhorn: ot.Entropic, flow.C2OT: ot.Conditional}

@@ -22,6 +22,9 @@
 // results do not depend on the number of threads, so a run that is killed and resumed ends with the bytes of one that was not (kill_test.go).
 //
 // Losses are sums over dimensions and means over rows. Data are split, normalised and trained in model space; the weights file says how to come back.
-// Where a schedule or a conversion has no limit at an end, the times stop short of it: flow.Interval, kept in the model. Couplings of data and noise other
-// than the independent one are left out.
+// Where a schedule or a conversion has no limit at an end, the times stop short of it: flow.Interval, kept in the model.
+//
+// x0 is noise, or rows of a source, or given with its x1 as pairs (Config.Load). A coupling pairs x0 with x1 by optimal transport in blocks (train/ot), on goroutines
+// ahead of the steps: it permutes x0 among the rows of one batch or several, so that no row is repeated or dropped, and what a step sees is still a function of
+// seed and step alone. Reflow trains on the pairs of another model.
 package train

@@ -95,6 +95,7 @@ func (t *trainer) finish() error {
 	m := *t.model
 	m.Weights = averaged
 	f := facts(t.c, t.set, t.rows, mean)
+	t.c.couplingFacts(f, m.Spec)
 	if err := t.c.reflowFacts(f, &m, t.set); err != nil {
 		return fmt.Errorf("train: straightness: %w", err)
 	}

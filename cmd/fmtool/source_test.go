@@ -38,3 +38,23 @@ func TestSourceTour(t *testing.T) {
 		}
 	}
 }
+
+// A reflow of a run is one command more: it begins with the run's settings, says how straight the paths are before and after, and its model samples from noise.
+func TestReflowTour(t *testing.T) {
+	dir, _ := small(t)
+	again, model := filepath.Join(dir, "again"), filepath.Join(dir, "again.onnx")
+	_, talk, err := run("train", "--reflow", filepath.Join(dir, "run"), "--reflow-pairs", "200", "--reflow-steps", "5", "--reflow-solver", "euler", "--steps", "30", "-o", again)
+	if err != "" || !strings.Contains(talk, "straightness") || !strings.Contains(talk, "200 rows of 2 numbers") {
+		t.Fatalf("%s%s", talk, err)
+	}
+	if _, _, err := run("export", model, "--run", again, "--parity", "native"); err != "" {
+		t.Fatal(err)
+	}
+	out, _, err := run("inspect", model)
+	if err != "" || !strings.Contains(out, "io.fmtool.coupling = pairs") || !strings.Contains(out, "train.reflow.pairs = 200 by euler in 5 steps") {
+		t.Errorf("inspect: %s%s", out, err)
+	}
+	if out, _, err := run("sample", model, "--engine", "native", "-n", "3", "--class", "1"); err != "" || strings.Count(out, "\n") != 4 {
+		t.Errorf("sample: %s%s", out, err)
+	}
+}
