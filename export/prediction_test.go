@@ -28,7 +28,8 @@ func predicting(t *testing.T, schedule string, q flow.Quantity) *models.Model {
 	return model(t, s, &models.MLP{Width: 16, Depth: 2})
 }
 
-// Whatever a network predicts, on every schedule, the file gives its velocity: parity holds, it says so, and it is sampled by a method that ends at t = 1.
+// Whatever a network predicts, on every schedule, the file gives its velocity: parity holds, it says so, and it is sampled by a method that ends at
+// t = 1.
 func TestEveryPredictionIsExported(t *testing.T) {
 	for _, schedule := range append(flow.Schedules(), "points:0,0,1;0.4,0.5,0.7;1,1,0") {
 		for _, q := range []flow.Quantity{flow.Velocity, flow.X1, flow.Noise, flow.Score} {
@@ -65,7 +66,8 @@ func TestEveryPredictionIsExported(t *testing.T) {
 func TestPredictionInSampler(t *testing.T) {
 	c := checks()
 	c.Batches = []int{5}
-	if _, report, err := export.File(t.Context(), "sampler", predicting(t, "cosine", flow.Noise), export.Options{Checks: c, Solver: solver.Heun}); err != nil {
+	o := export.Options{Checks: c, Solver: solver.Heun}
+	if _, report, err := export.File(t.Context(), "sampler", predicting(t, "cosine", flow.Noise), o); err != nil {
 		t.Errorf("%v %+v", err, report)
 	}
 }

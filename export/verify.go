@@ -33,8 +33,8 @@ const (
 	tolerance = 5e-6
 	// It holds for time features with phases up to this, in radians; rounding a larger phase costs proportionally more.
 	plainPhase = 8 * math.Pi
-	// It is this many times as large where the velocity is converted from another prediction: differences of near numbers, divided by an α or β down to 1/200. Seen
-	// on trained models: up to 5.4e-6.
+	// It is this many times as large where the velocity is converted from another prediction: differences of near numbers, divided by an α or β
+	// down to 1/200. Seen on trained models: up to 5.4e-6.
 	conversion = 4
 	// States agree to this after some hundred evaluations.
 	solvedTolerance = 1e-4
@@ -52,13 +52,13 @@ func (c Checks) bound(s flow.Spec, converted bool) float64 {
 	return bound
 }
 
-// Verify compares the graph in the bytes of a file that this package wrote, on each engine, with float64. Disagreement is not an error but stands in the report.
-// A file of another kind, or that an engine refuses, is an error.
+// Verify compares the graph in the bytes of a file that this package wrote, on each engine, with float64. Disagreement is not an error but stands
+// in the report. A file of another kind, or that an engine refuses, is an error.
 //
-// A velocity field is tried with random x; t = 0, t = 1, one random time for all and a time per row; every condition in turn, none included; several batch sizes;
-// and 100 Euler steps, against a forward pass of the file in float64. A graph that samples is tried with several numbers of rows and steps, against
-// runtime/solver in float64 on the field that is the file's function velocity, with Go's own noise, normaliser and guidance. An unrolled one has no such function
-// and is compared with itself in float64.
+// A velocity field is tried with random x; t = 0, t = 1, one random time for all and a time per row; every condition in turn, none included;
+// several batch sizes; and 100 Euler steps, against a forward pass of the file in float64. A graph that samples is tried with several numbers of
+// rows and steps, against runtime/solver in float64 on the field that is the file's function velocity, with Go's own noise, normaliser and
+// guidance. An unrolled one has no such function and is compared with itself in float64.
 func Verify(ctx context.Context, file []byte, c Checks) (Report, error) {
 	d, err := describe(file)
 	if err != nil {

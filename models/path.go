@@ -12,8 +12,8 @@ import (
 // coefficients are a schedule's values [T 1] as parts of a graph, flow.Coeffs.
 type coefficients struct{ alpha, beta, dAlpha, dBeta *graph.Value }
 
-// formulas are the rows of flow's table of schedules as graphs, and its points. left is 1 − t, which float32 gives exactly where t ≥ ½: each α keeps its relative
-// accuracy as it vanishes at t = 0, each β as it vanishes at t = 1, for conversions divide by them.
+// formulas are the rows of flow's table of schedules as graphs, and its points. left is 1 − t, which float32 gives exactly where t ≥ ½: each α
+// keeps its relative accuracy as it vanishes at t = 0, each β as it vanishes at t = 1, for conversions divide by them.
 var formulas = map[string]func(b *graph.Builder, s flow.Schedule, p []float64, t, left *graph.Value) coefficients{
 	"linear": func(b *graph.Builder, _ flow.Schedule, _ []float64, t, left *graph.Value) coefficients {
 		one := b.Scalar(tensor.Float32, 1)
@@ -75,8 +75,8 @@ func pointsGraph(b *graph.Builder, s flow.Schedule, times []float64, t, left *gr
 	return c
 }
 
-// cubics is the function with values v (0 at the first) and slopes d at times, and its slope, at t [T 1]. On piece k it adds c₁ s + c₂ s² + c₃ s³ and its slope
-// 2 c₂ s + 3 c₃ s², with s = t − times[k] held to the piece: earlier pieces have given all they have, later ones nothing.
+// cubics is the function with values v (0 at the first) and slopes d at times, and its slope, at t [T 1]. On piece k it adds c₁ s + c₂ s² + c₃ s³
+// and its slope 2 c₂ s + 3 c₃ s², with s = t − times[k] held to the piece: earlier pieces have given all they have, later ones nothing.
 func cubics(b *graph.Builder, times, v, d []float64, t *graph.Value) (f, slope *graph.Value) {
 	n := len(times) - 1
 	start, length := make([]float32, n), make([]float32, n)

@@ -59,8 +59,8 @@ func execute(t *testing.T, g *graph.Graph, x, at tensor.Tensor) []float32 {
 	return out.Float32()
 }
 
-// On every schedule and for every prediction the graph gives the velocity that flow.Coeffs.Convert gives in float64, with the time held to that of training, for one time
-// and a time for each row, for rows and for images.
+// On every schedule and for every prediction the graph gives the velocity that flow.Coeffs.Convert gives in float64, with the time held to that of
+// training, for one time and a time for each row, for rows and for images.
 func TestVelocityOfEveryPrediction(t *testing.T) {
 	schedules := append(flow.Schedules(), "polynomial:3.5", "points:0,0,1;0.25,0.1,0.9;0.5,0.6,0.5;0.8,0.9,0.25;1,1,0", "points:0,0,1;1,1,0")
 	worst := 0.0
@@ -76,7 +76,8 @@ func TestVelocityOfEveryPrediction(t *testing.T) {
 				t.Fatal(err)
 			}
 			const n = 64
-			x, at, within := tensor.New(tensor.Float32, append([]int{n}, dims...)...), tensor.New(tensor.Float32, n, 1), tensor.New(tensor.Float32, n, 1)
+			x := tensor.New(tensor.Float32, append([]int{n}, dims...)...)
+			at, within := tensor.New(tensor.Float32, n, 1), tensor.New(tensor.Float32, n, 1)
 			noise.New(3, noise.Probe).Normals(x.Float32(), 0)
 			for k := range n {
 				v := float32(k) / (n - 1)

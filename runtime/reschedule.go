@@ -8,9 +8,10 @@ import (
 	"fmtool/models/tensor"
 )
 
-// Reschedule returns the field on the path of another schedule than it was trained on, without training: u'(x, t) = A·x + B·u(k·x, T) with the numbers of
-// flow.Rescheduling at t. Samples of the same noise end at the same points, but for the error of the solver, which is the reason to change: another path
-// spends its steps elsewhere and bends otherwise. It holds for every source and coupling. Path noise is refused, because it does not scale with the path.
+// Reschedule returns the field on the path of another schedule than it was trained on, without training: u'(x, t) = A·x + B·u(k·x, T) with the
+// numbers of flow.Rescheduling at t. Samples of the same noise end at the same points, but for the error of the solver, which is the reason to
+// change: another path spends its steps elsewhere and bends otherwise. It holds for every source and coupling. Path noise is refused, because it
+// does not scale with the path.
 //
 // The field serves one goroutine at a time. Repeating a call on tensors of the same size allocates nothing.
 func Reschedule(f VelocityField, to flow.Schedule) (VelocityField, error) {
@@ -19,7 +20,8 @@ func Reschedule(f VelocityField, to flow.Schedule) (VelocityField, error) {
 		return f, nil
 	}
 	if spec.Sigma > 0 {
-		return nil, fmt.Errorf("runtime: the model was trained with path noise sigma %g, which holds on its own schedule, %s, alone", spec.Sigma, spec.Schedule.Name())
+		return nil, fmt.Errorf("runtime: the model was trained with path noise sigma %g, which holds on its own schedule, %s, alone",
+			spec.Sigma, spec.Schedule.Name())
 	}
 	r := flow.NewRescheduling(spec.Schedule, to, spec.TimeMin, spec.TimeMax)
 	spec.Schedule, spec.Prediction, spec.Grid = to, flow.Velocity, flow.Grid{} // the grid was one of the old times

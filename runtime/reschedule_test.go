@@ -64,7 +64,8 @@ func apart(t *testing.T, a, b runtime.VelocityField, steps int) float64 {
 	var ends [2]tensor.Tensor
 	for i, f := range []runtime.VelocityField{a, b} {
 		ends[i] = tensor.New(tensor.Float32, n, 2)
-		if _, err := (runtime.Sampler{Field: f, Method: solver.Heun, Steps: steps, Seed: 4}).Sample(t.Context(), ends[i], tensor.Tensor{}); err != nil {
+		s := runtime.Sampler{Field: f, Method: solver.Heun, Steps: steps, Seed: 4}
+		if _, err := s.Sample(t.Context(), ends[i], tensor.Tensor{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -76,8 +77,8 @@ func apart(t *testing.T, a, b runtime.VelocityField, steps int) float64 {
 	return math.Sqrt(sum / n)
 }
 
-// The same field sampled under other schedules ends at the same points, within an error of the solver that falls as the steps grow: by more than half when they
-// double, for Heun's method of order 2 and fields without defects at the ends.
+// The same field sampled under other schedules ends at the same points, within an error of the solver that falls as the steps grow: by more than
+// half when they double, for Heun's method of order 2 and fields without defects at the ends.
 func TestScheduleAfterTraining(t *testing.T) {
 	for _, from := range []string{"linear", "cosine"} {
 		field := closedOn(t, from)
@@ -140,8 +141,8 @@ func TestRescheduledField(t *testing.T) {
 	}
 }
 
-// A model that predicts x1, noise or score is sampled from t = 0 to 1 by every method without a NaN, on every schedule: outside the times it was trained at it
-// takes those of the nearest.
+// A model that predicts x1, noise or score is sampled from t = 0 to 1 by every method without a NaN, on every schedule: outside the times it was
+// trained at it takes those of the nearest.
 func TestEveryPredictionIsSampled(t *testing.T) {
 	for _, name := range flow.Schedules() {
 		for _, q := range []flow.Quantity{flow.Velocity, flow.X1, flow.Noise, flow.Score} {
@@ -164,7 +165,8 @@ func TestEveryPredictionIsSampled(t *testing.T) {
 				u, v := tensor.New(tensor.Float32, 1, 1), tensor.New(tensor.Float32, 1, 1)
 				x := tensor.Full(float32(1), 1, 1)
 				err := m.Velocity(t.Context(), u, x, tensor.Full(at, 1, 1), tensor.Tensor{})
-				if other := m.Velocity(t.Context(), v, x, tensor.Full(float32(held), 1, 1), tensor.Tensor{}); err != nil || other != nil || u.Float32()[0] != v.Float32()[0] {
+				other := m.Velocity(t.Context(), v, x, tensor.Full(float32(held), 1, 1), tensor.Tensor{})
+				if err != nil || other != nil || u.Float32()[0] != v.Float32()[0] {
 					t.Errorf("%s, %v: at %g %g, at %g %g (%v, %v)", name, q, at, u.Float32()[0], held, v.Float32()[0], err, other)
 				}
 			}

@@ -35,15 +35,16 @@ type Config struct {
 	Model         Network `yaml:"model"`         // the architecture
 	Schedule      string  `yaml:"schedule"`      // a name of flow.ParseSchedule
 	Prediction    string  `yaml:"prediction"`    // what the network gives: velocity, x1, noise, score
-	LossIn        string  `yaml:"loss-in"`       // what the loss is measured in, with the exact weight of the conversion; "": the prediction, for score the noise
+	LossIn        string  `yaml:"loss-in"`       // what the loss is measured in, exactly weighted; "": the prediction, for score the noise
 	Loss          string  `yaml:"loss"`          // squared, pseudo-huber:C: see Loss
 	Weight        string  `yaml:"weight"`        // of the loss in time: a name of flow.ParseWeight
-	Times         string  `yaml:"times"`         // distribution of the times of training: a name of flow.ParseTimes. The loss is not divided by its density.
+	Times         string  `yaml:"times"`         // distribution of training times: a name of flow.ParseTimes; the loss is not divided by it
 	Grid          string  `yaml:"grid"`          // steps of samplers that are not told otherwise: a name of flow.ParseGrid
 	Normaliser    string  `yaml:"normaliser"`    // "column", "global", "none"; "": global for images, column otherwise
 	Unconditional bool    `yaml:"unconditional"` // leave labels out of the model
 	Drop          float64 `yaml:"drop"`          // probability that a row's label is replaced by the null class
-	// ColumnWeights multiply squared errors in model space, where columns have deviation 1: by column name, or number from 0 where columns have none; 1 if left out.
+	// ColumnWeights multiply squared errors in model space, where columns have deviation 1: by column name, or number from 0 where columns have none;
+	// 1 if left out.
 	ColumnWeights map[string]float64 `yaml:"column-weights,omitempty"`
 	AdamW         optim.AdamW        `yaml:"adamw"`
 	Rate          optim.Rate         `yaml:"rate"`

@@ -15,9 +15,9 @@ import (
 //
 //	weight(t) · ρ(Σ_j w_j d_j²),   d = gain(t) · (network − target)
 //
-// where target is the predicted quantity's own, gain·(…) the difference measured in the quantity In (flow.Coeffs.Convert: exact, and 1 where In is the
-// prediction), w_j the weights of columns in model space and ρ a row of the table of losses. Everything is in the graph; what depends on the time alone comes
-// in as columns. The zero value is the squared error of the velocity.
+// where target is the predicted quantity's own, gain·(…) the difference measured in the quantity In (flow.Coeffs.Convert: exact, and 1 where In is
+// the prediction), w_j the weights of columns in model space and ρ a row of the table of losses. Everything is in the graph; what depends on the
+// time alone comes in as columns. The zero value is the squared error of the velocity.
 type Loss struct {
 	In      flow.Quantity
 	Weight  flow.Weight
@@ -34,8 +34,8 @@ var losses = []flow.Entry[penalty]{
 	{Name: "pseudo-huber", Default: []float64{0.00054}, Bounds: [][2]float64{{1e-6, 1e3}}, Value: pseudoHuber},
 }
 
-// pseudoHuber is √(s + c²) − c with c = p₀·√dim [SD24]: quadratic for errors well below c, linear above, so that far rows pull no harder than near ones. The form
-// s/(√(s + c²) + c) is the same without the difference of near numbers.
+// pseudoHuber is √(s + c²) − c with c = p₀·√dim [SD24]: quadratic for errors well below c, linear above, so that far rows pull no harder than near
+// ones. The form s/(√(s + c²) + c) is the same without the difference of near numbers.
 func pseudoHuber(b *graph.Builder, p []float64, s *graph.Value, dim int) *graph.Value {
 	c := p[0] * math.Sqrt(float64(dim))
 	return b.Div(s, b.Shift(b.Op("Sqrt", nil, b.Shift(s, c*c)), c))
@@ -65,8 +65,8 @@ func (c Config) loss() (l Loss, err error) {
 	return l, err
 }
 
-// lossIn is what the loss is measured in: by default the prediction, but for the score, whose errors near the data would count without bound, the noise, which is
-// the weight β² of score matching [SO21].
+// lossIn is what the loss is measured in: by default the prediction, but for the score, whose errors near the data would count without bound, the
+// noise, which is the weight β² of score matching [SO21].
 func (c Config) lossIn() string {
 	switch {
 	case c.LossIn != "":

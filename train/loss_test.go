@@ -47,8 +47,8 @@ func lossOf(t *testing.T, m *models.Model, l Loss, b *batch) []float32 {
 	return execute(t, g, b.tensors, len(b.t))
 }
 
-// The loss in a quantity is the difference of that quantity as it follows from the network's, squared, weighted by column and time and made pseudo-Huber: here by
-// the definition, each side converted by itself in float64.
+// The loss in a quantity is the difference of that quantity as it follows from the network's, squared, weighted by column and time and made
+// pseudo-Huber: here by the definition, each side converted by itself in float64.
 func TestLossInEveryQuantity(t *testing.T) {
 	set := &data.Set{Dims: []int{2}, Columns: []string{"a", "b"}}
 	for i := range 60 {
@@ -58,13 +58,15 @@ func TestLossInEveryQuantity(t *testing.T) {
 		for _, prediction := range quantities {
 			for _, in := range quantities {
 				c := small(schedule)
-				c.Prediction, c.LossIn, c.Weight, c.ColumnWeights, c.Times = prediction, in, "sigmoid:1", map[string]float64{"b": 3}, "stratified beta:1,2"
+				c.Prediction, c.LossIn, c.Weight, c.Times = prediction, in, "sigmoid:1", "stratified beta:1,2"
+				c.ColumnWeights = map[string]float64{"b": 3}
 				for _, c.Loss = range []string{"squared", "pseudo-huber:0.5"} {
 					m, l, b := shaken(t, c, set)
 					got := lossOf(t, m, l, b)
 					for i, want := range defined(t, m, l, b, strings.HasPrefix(c.Loss, "pseudo")) {
 						if math.Abs(float64(got[i])-want) > 2e-4*max(1, want) {
-							t.Fatalf("%s, %s, %s in %s, row %d at t = %g: loss %g, want %g", schedule, prediction, c.Loss, in, i, b.t[i], got[i], want)
+							t.Fatalf("%s, %s, %s in %s, row %d at t = %g: loss %g, want %g",
+								schedule, prediction, c.Loss, in, i, b.t[i], got[i], want)
 						}
 					}
 				}
@@ -117,8 +119,8 @@ func built(t *testing.T, b *graph.Builder) *graph.Graph {
 	return g
 }
 
-// On every schedule, for every prediction, quantity, loss and weight, the times at the ends of the interval included: loss, gradient and the weights after a step
-// are finite.
+// On every schedule, for every prediction, quantity, loss and weight, the times at the ends of the interval included: loss, gradient and the
+// weights after a step are finite.
 func TestTrainingStaysFinite(t *testing.T) {
 	set := labelled(60)
 	set.Labels, set.Classes = nil, nil

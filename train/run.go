@@ -227,7 +227,8 @@ func checksum(set *data.Set) string {
 func facts(c Config, set *data.Set, train int, heldOut float64) map[string]string {
 	f := map[string]string{
 		"seed": strconv.FormatUint(c.Seed, 10), "steps": strconv.Itoa(c.Steps), "batch": strconv.Itoa(c.Batch), "rows": strconv.Itoa(train),
-		"loss": c.Loss, "loss.in": c.lossIn(), "loss.weight": cmp.Or(c.Weight, "none"), "data.sha256": checksum(set), "ema": strconv.FormatFloat(c.EMA, 'g', -1, 64),
+		"loss": c.Loss, "loss.in": c.lossIn(), "loss.weight": cmp.Or(c.Weight, "none"),
+		"data.sha256": checksum(set), "ema": strconv.FormatFloat(c.EMA, 'g', -1, 64),
 	}
 	if set.Len() > train {
 		f["held_out.loss"] = strconv.FormatFloat(heldOut, 'g', 6, 64)

@@ -58,8 +58,8 @@ func rootMeanSquare(a, b []float64) float64 {
 	return math.Sqrt(sum / float64(len(a)))
 }
 
-// A field that was trained on the linear schedule, sampled along others from the same noise, ends at the same points: the distance falls with the square of the step, as
-// Heun's error does, to nothing on schedules that are whole, and to their defects on those that are not.
+// A field that was trained on the linear schedule, sampled along others from the same noise, ends at the same points: the distance falls with the
+// square of the step, as Heun's error does, to nothing on schedules that are whole, and to their defects on those that are not.
 func TestTrainedFieldOnOtherSchedules(t *testing.T) {
 	c := small()
 	c.Steps, c.Unconditional, c.Rate.Peak, c.HeldOut = 800, true, 5e-3, 0
@@ -72,7 +72,8 @@ func TestTrainedFieldOnOtherSchedules(t *testing.T) {
 	for _, other := range []struct {
 		schedule string
 		defect   float64
-	}{{"linear", 0}, {"cosine", 0}, {"cosmap", 0}, {"polynomial:2", 0}, {"points:0,0,1;0.4,0.5,0.7;1,1,0", 0}, {"vp", 0.05}, {"linear-vp", 0.05}, {"sqrt", 0.05}} {
+	}{{"linear", 0}, {"cosine", 0}, {"cosmap", 0}, {"polynomial:2", 0},
+		{"points:0,0,1;0.4,0.5,0.7;1,1,0", 0}, {"vp", 0.05}, {"linear-vp", 0.05}, {"sqrt", 0.05}} {
 		s, err := flow.ParseSchedule(other.schedule)
 		if err != nil {
 			t.Fatal(err)
@@ -92,7 +93,8 @@ func TestTrainedFieldOnOtherSchedules(t *testing.T) {
 	}
 }
 
-// A network that predicts x1, noise or score learns the data as one that predicts the velocity does: samples by 100 steps have the mean and the spread of the data.
+// A network that predicts x1, noise or score learns the data as one that predicts the velocity does: samples by 100 steps have the mean and the
+// spread of the data.
 func TestEveryPredictionLearns(t *testing.T) {
 	set := load(t, "8gaussians:n=2000")
 	for _, prediction := range []string{"velocity", "x1", "noise", "score"} {

@@ -404,14 +404,16 @@ func TestNewest(t *testing.T) {
 // What the path, the times and the loss were is in the model and in the run's configuration.
 func TestPathSettingsAreKept(t *testing.T) {
 	c := small()
-	c.Schedule, c.Prediction, c.LossIn, c.Times, c.Grid = "points:0,0,1;0.5,0.4,0.7;1,1,0", "x1", "velocity", "stratified logit-normal:0,1", "beta:1,2 shift:2"
+	c.Schedule, c.Prediction, c.LossIn = "points:0,0,1;0.5,0.4,0.7;1,1,0", "x1", "velocity"
+	c.Times, c.Grid = "stratified logit-normal:0,1", "beta:1,2 shift:2"
 	c.Loss, c.Weight, c.ColumnWeights = "pseudo-huber:0.1", "min-snr:3", map[string]float64{"x": 2}
 	dir := run(t, c, load(t, "moons:n=300"))
 	m, facts, err := train.LoadRun(dir, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := m.Spec; s.Schedule.Name() != c.Schedule || s.Prediction != flow.X1 || s.Times.String() != c.Times || s.Grid.String() != c.Grid || s.TimeMin != 0 || !(s.TimeMax > 0.98 && s.TimeMax < 1) {
+	if s := m.Spec; s.Schedule.Name() != c.Schedule || s.Prediction != flow.X1 ||
+		s.Times.String() != c.Times || s.Grid.String() != c.Grid || s.TimeMin != 0 || !(s.TimeMax > 0.98 && s.TimeMax < 1) {
 		t.Errorf("the model says %+v", s)
 	}
 	for key, want := range map[string]string{"loss": c.Loss, "loss.in": c.LossIn, "loss.weight": c.Weight} {

@@ -60,13 +60,15 @@ Ctrl-C writes a checkpoint; --resume goes on from the last one, to the bytes of 
 	s.Uint64Var(&f.c.Seed, "seed", f.c.Seed, "seed of everything random")
 	s.IntVar(&f.c.Steps, "steps", f.c.Steps, "training steps")
 	s.IntVar(&f.c.Batch, "batch", f.c.Batch, "rows a step")
-	s.StringVar(&f.c.Schedule, "schedule", f.c.Schedule, "path: "+strings.Join(flow.Schedules(), ", ")+" (polynomial:N), or points:t,α,β;t,α,β;… from 0,0,1 to 1,1,0")
+	s.StringVar(&f.c.Schedule, "schedule", f.c.Schedule, "path: "+strings.Join(flow.Schedules(), ", ")+
+		" (polynomial:N), or points:t,α,β;t,α,β;… from 0,0,1 to 1,1,0")
 	s.StringVar(&f.c.Prediction, "prediction", f.c.Prediction, "what the network gives: velocity, x1, noise or score")
-	s.StringVar(&f.c.LossIn, "loss-in", "", "quantity that the loss is measured in, with the exact weight (default: the prediction, for score the noise)")
+	s.StringVar(&f.c.LossIn, "loss-in", "", "quantity that the loss is measured in, exactly weighted (default: the prediction, for score noise)")
 	s.StringVar(&f.c.Loss, "loss", f.c.Loss, strings.Join(train.LossNames(), " or ")+":C")
 	s.StringVar(&f.c.Weight, "weight", f.c.Weight, "weight of the loss in time: "+strings.Join(flow.WeightNames(), ", "))
 	s.StringToStringVar(&f.weights, "column-weights", nil, "weights of columns in the loss, in model space, as in height=2,width=0.5")
-	s.StringVar(&f.c.Times, "times", f.c.Times, "distribution of training times, the loss not divided by it: "+strings.Join(flow.TimesNames(), ", ")+`; "stratified beta:2,1" spreads a batch evenly`)
+	s.StringVar(&f.c.Times, "times", f.c.Times, "distribution of training times, the loss not divided by it: "+
+		strings.Join(flow.TimesNames(), ", ")+`; "stratified beta:2,1" spreads a batch evenly`)
 	s.StringVar(&f.c.Grid, "grid", f.c.Grid, "steps of samplers that are not told otherwise: the quantiles of such a distribution")
 	s.StringVar(&f.c.Normaliser, "normaliser", f.c.Normaliser, "column, global or none (default: global for images, else column)")
 	s.Float64Var(&f.rate.Peak, "rate", f.c.Rate.Peak, "learning rate at its peak")

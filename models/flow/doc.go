@@ -11,13 +11,13 @@
 //	c := s.At(0.3)
 //	a, b := c.Convert(flow.Velocity, flow.Score) // score = a·x + b·u
 //
-// Not every conversion has a limit at the ends of the path: Interval says on which times a prediction is trained and evaluated. A field that was trained on one
-// schedule serves any other by a Rescheduling. Times are distributions of t, drawn from in training and, as a Grid, giving the steps of samplers by their
-// quantiles; a Weight is a factor of the loss in time.
+// Not every conversion has a limit at the ends of the path: Interval says on which times a prediction is trained and evaluated. A field that was
+// trained on one schedule serves any other by a Rescheduling. Times are distributions of t, drawn from in training and, as a Grid, giving the steps
+// of samplers by their quantiles; a Weight is a factor of the loss in time.
 //
 // Where the data are a finite set, a Gaussian or a mixture of them, the marginal field has a closed form (Mixture), the measure of everything else.
 //
-// A Spec says what the numbers of a velocity field mean: dimensions, condition, schedule, prediction, normaliser, source and coupling. What holds for noise
-// alone asks Spec.CheckBase or Spec.CheckScore first. It travels in the metadata of ONNX
-// files. A Normaliser takes data to model space and back.
+// A Spec says what the numbers of a velocity field mean: dimensions, condition, schedule, prediction, normaliser, source and coupling. What holds
+// for noise alone asks Spec.CheckBase or Spec.CheckScore first. It travels in the metadata of ONNX files. A Normaliser takes data to model space
+// and back.
 package flow

@@ -24,8 +24,8 @@ func bimodal(t *testing.T, s flow.Schedule) (q func(y float64) float64, m *flow.
 	}, m
 }
 
-// posterior is the definition of log p_t(x) and E[x1 | x_t = x] as integrals over the data, by the trapezoidal rule, whose error for such integrands falls
-// faster than any power of the step.
+// posterior is the definition of log p_t(x) and E[x1 | x_t = x] as integrals over the data, by the trapezoidal rule, whose error for such
+// integrands falls faster than any power of the step.
 func posterior(q func(float64) float64, c flow.Coeffs, x float64) (logp, x1 float64) {
 	const h = 1. / 512
 	var p, py float64
@@ -38,8 +38,8 @@ func posterior(q func(float64) float64, c flow.Coeffs, x float64) (logp, x1 floa
 	return math.Log(p * h / (c.Beta * math.Sqrt(2*math.Pi))), py / p
 }
 
-// From N(0, 1) to a mixture, on every schedule: log-density, posterior mean, score and velocity are the integrals that define them, and each follows from
-// each of the four predictions, to 1e-10.
+// From N(0, 1) to a mixture, on every schedule: log-density, posterior mean, score and velocity are the integrals that define them, and each
+// follows from each of the four predictions, to 1e-10.
 func TestMixtureAgainstIntegrals(t *testing.T) {
 	worst := 0.0
 	near := func(got, want float64) bool {
@@ -90,7 +90,8 @@ func TestGaussianFromEveryPrediction(t *testing.T) {
 				c := s.At(at)
 				v := c.Alpha*c.Alpha*sigma*sigma + c.Beta*c.Beta
 				x1, score := mean+c.Alpha*sigma*sigma/v*(x-c.Alpha*mean), (c.Alpha*mean-x)/v
-				want := map[flow.Quantity]float64{flow.X1: x1, flow.Score: score, flow.Noise: -c.Beta * score, flow.Velocity: c.DAlpha*x1 - c.DBeta*c.Beta*score}
+				want := map[flow.Quantity]float64{flow.X1: x1, flow.Score: score, flow.Noise: -c.Beta * score,
+					flow.Velocity: c.DAlpha*x1 - c.DBeta*c.Beta*score}
 				a, b := c.Convert(from, flow.Velocity)
 				if got := a*x + b*want[from]; !(math.Abs(got-want[flow.Velocity]) <= 1e-10*(1+math.Abs(want[flow.Velocity]))) {
 					t.Errorf("%s at t = %g: velocity from %v is %.14g, want %.14g", name, at, from, got, want[flow.Velocity])

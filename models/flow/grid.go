@@ -7,11 +7,11 @@ import (
 
 // Grid is where the steps of a sampler lie: n steps go through the times Shift(Times.Quantile(k/n)), k = 0 … n. The zero value is even steps.
 //
-// A shift s [ES24] is t' = t/(t + s(1 − t)), which is σ' = sσ/(1 + (s−1)σ) for the level of noise σ = 1 − t of texts whose data lie at time 0: s > 1 leans
-// to noise and puts more of the steps near t = 0, s < 1 near the data. It multiplies the ratio (1−t)/t by s.
+// A shift s [ES24] is t' = t/(t + s(1 − t)), which is σ' = sσ/(1 + (s−1)σ) for the level of noise σ = 1 − t of texts whose data lie at time 0: s >
+// 1 leans to noise and puts more of the steps near t = 0, s < 1 near the data. It multiplies the ratio (1−t)/t by s.
 //
-// A grid holds its shift beside its distribution and makes its times from k/n anew each time, so a shift can be set twice, or be set over the one that a model
-// carries, and still acts once; applied to times it would act twice, which is how a scheduler that is set up again goes wrong.
+// A grid holds its shift beside its distribution and makes its times from k/n anew each time, so a shift can be set twice, or be set over the one
+// that a model carries, and still acts once; applied to times it would act twice, which is how a scheduler that is set up again goes wrong.
 type Grid struct {
 	Times Times
 	Shift float64 // 0: none
@@ -89,14 +89,15 @@ func (g Grid) At(q float64) float64 {
 	return t
 }
 
-// Steps are the n + 1 times of n steps, from 0 to 1, each later than the one before. Even steps are k/n. A distribution so uneven that two times are one in
-// float32, as happens to thousands of steps at its ends, is an error.
+// Steps are the n + 1 times of n steps, from 0 to 1, each later than the one before. Even steps are k/n. A distribution so uneven that two times
+// are one in float32, as happens to thousands of steps at its ends, is an error.
 func (g Grid) Steps(n int) ([]float64, error) {
 	t := make([]float64, n+1)
 	for k := range t {
 		t[k] = g.At(float64(k) / float64(n))
 		if k > 0 && !(float32(t[k]) > float32(t[k-1])) {
-			return nil, fmt.Errorf("flow: grid %s: steps %d and %d of %d lie at the same time %.9g; take fewer steps or a more even grid", g, k-1, k, n, t[k])
+			return nil, fmt.Errorf("flow: grid %s: steps %d and %d of %d lie at the same time %.9g; take fewer steps or a more even grid",
+				g, k-1, k, n, t[k])
 		}
 	}
 	return t, nil

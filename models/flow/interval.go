@@ -6,10 +6,10 @@ import "math"
 // Without a bound x1 gives a velocity of infinite error at t = 1 and noise one at t = 0; [LI25] stops at 20.
 const maxGain = 100
 
-// Interval is the times [lo, hi] at which a network that predicts a quantity is trained and evaluated, its loss measured in another: the schedule's own
-// [0, TimeMax], cut where a conversion to the velocity or to the loss, or the size of the target, grows beyond 100 times that in the middle, where α = β.
-// Outside, fields take the value at the nearer end. That leaves β(hi)/e of the noise in a sample of infinitely many steps, 0.002 for x1
-// on the linear schedule, where [lo, hi] is [0, 0.995]. A velocity that is trained on itself is never cut.
+// Interval is the times [lo, hi] at which a network that predicts a quantity is trained and evaluated, its loss measured in another: the schedule's
+// own [0, TimeMax], cut where a conversion to the velocity or to the loss, or the size of the target, grows beyond 100 times that in the middle,
+// where α = β. Outside, fields take the value at the nearer end. That leaves β(hi)/e of the noise in a sample of infinitely many steps, 0.002 for
+// x1 on the linear schedule, where [lo, hi] is [0, 0.995]. A velocity that is trained on itself is never cut.
 func Interval(s Schedule, prediction, loss Quantity) (lo, hi float64) {
 	middle := RatioTime(s, Coeffs{Alpha: 1, Beta: 1})
 	bound := maxGain * max(1, gain(s.At(middle), prediction, loss))
@@ -43,8 +43,8 @@ func edge(from, to float64, good func(float64) bool) float64 {
 	return from
 }
 
-// RatioTime is the time at which the schedule has the ratio α : β of c, that is, its signal-to-noise ratio (α/β)², by bisection. Ratios beyond the ends of
-// [0, TimeMax] give the end.
+// RatioTime is the time at which the schedule has the ratio α : β of c, that is, its signal-to-noise ratio (α/β)², by bisection. Ratios beyond the
+// ends of [0, TimeMax] give the end.
 func RatioTime(s Schedule, c Coeffs) float64 {
 	// α_t c.Beta − β_t c.Alpha is negative before that time and positive after; it has no pole.
 	return edge(0, s.Defects().TimeMax, func(t float64) bool {

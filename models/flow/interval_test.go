@@ -9,8 +9,8 @@ import (
 
 var quantities = []flow.Quantity{flow.Velocity, flow.X1, flow.Noise, flow.Score}
 
-// Within the interval every coefficient that training and sampling use is finite and of moderate size, on every schedule, for every prediction and loss; what is cut
-// off is a small part of the path, and nothing where the velocity is trained on itself.
+// Within the interval every coefficient that training and sampling use is finite and of moderate size, on every schedule, for every prediction and
+// loss; what is cut off is a small part of the path, and nothing where the velocity is trained on itself.
 func TestInterval(t *testing.T) {
 	for name, s := range schedules(t) {
 		for _, prediction := range quantities {

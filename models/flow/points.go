@@ -81,7 +81,8 @@ func parsePoints(text string) (s Schedule, ok bool, err error) {
 	for part := range strings.SplitSeq(args, ";") {
 		numbers := strings.Split(part, ",")
 		if len(numbers) != 3 || len(list) > maxPoints {
-			return nil, true, fmt.Errorf("schedule points: %.60q after %d points: want up to %d points t,α,β with semicolons between", part, len(list), maxPoints)
+			return nil, true, fmt.Errorf("schedule points: %.60q after %d points: want up to %d points t,α,β with semicolons between",
+				part, len(list), maxPoints)
 		}
 		var v [3]float64
 		for i, n := range numbers {

@@ -9,7 +9,8 @@ import (
 	"fmtool/models/flow"
 )
 
-// A schedule of points goes through them, rises and falls between them without a wiggle, and is all in its name. Points of the straight path are that path.
+// A schedule of points goes through them, rises and falls between them without a wiggle, and is all in its name. Points of the straight path are
+// that path.
 func TestPoints(t *testing.T) {
 	list := []flow.Point{{0, 0, 1}, {0.1, 0.01, 0.98}, {0.4, 0.6, 0.5}, {0.45, 0.62, 0.1}, {1, 1, 0}}
 	s, err := flow.Points(list)
@@ -91,7 +92,8 @@ func FuzzParseSchedule(f *testing.F) {
 		}
 		for _, q := range quantities {
 			lo, hi := flow.Interval(s, q, q)
-			if a, b := s.At(hi).Convert(q, flow.Velocity); !(lo >= 0 && lo < hi && hi <= s.Defects().TimeMax && math.Abs(a)+math.Abs(b) < math.Inf(1)) {
+			a, b := s.At(hi).Convert(q, flow.Velocity)
+			if !(lo >= 0 && lo < hi && hi <= s.Defects().TimeMax && math.Abs(a)+math.Abs(b) < math.Inf(1)) {
 				t.Errorf("%q, %v: times %g to %g", text, q, lo, hi)
 			}
 		}

@@ -17,13 +17,13 @@ func NewRescheduling(from, to Schedule, lo, hi float64) Rescheduling {
 // Change is a Rescheduling at one time of the new schedule: u'(x) = A·x + B·u(Scale·x, T).
 type Change struct{ T, Scale, A, B float64 }
 
-// At is the change at time t of the new schedule. Paths of the same data, noise and coupling differ only by how fast they go and by a factor: with T the time
-// at which the old schedule has the ratio α : β of the new one at t, its state is k x with k = |(α, β)| / |(α', β')|. There
+// At is the change at time t of the new schedule. Paths of the same data, noise and coupling differ only by how fast they go and by a factor: with
+// T the time at which the old schedule has the ratio α : β of the new one at t, its state is k x with k = |(α, β)| / |(α', β')|. There
 //
 //	E[x1] = (β̇ k x − β u)/d,   E[x0] = (α u − α̇ k x)/d,   d = α β̇ − β α̇,   u' = α̇' E[x1] + β̇' E[x0],
 //
-// with the old coefficients at T and the new ones (primed) at t. No slope of T enters, so there is a limit at both ends [LI24]. Where d = 0, which is where
-// u says nothing of the data, as at t = 0 on a polynomial schedule, T stays within Interval. Samples keep their ends: x_1 is the same.
+// with the old coefficients at T and the new ones (primed) at t. No slope of T enters, so there is a limit at both ends [LI24]. Where d = 0, which
+// is where u says nothing of the data, as at t = 0 on a polynomial schedule, T stays within Interval. Samples keep their ends: x_1 is the same.
 func (r Rescheduling) At(t float64) Change {
 	d := r.to.At(t)
 	at := min(max(RatioTime(r.from, d), r.lo), r.hi)

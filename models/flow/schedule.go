@@ -125,8 +125,8 @@ func ParseSchedule(name string) (Schedule, error) {
 	return schedule{row, p}, nil
 }
 
-// Formula names the formula of a schedule of this package and its numbers, for those who write it another way, as a graph: a row of the table, or "points" with the
-// times of the points, between which α and β are cubics. ok is false for schedules from elsewhere.
+// Formula names the formula of a schedule of this package and its numbers, for those who write it another way, as a graph: a row of the table, or
+// "points" with the times of the points, between which α and β are cubics. ok is false for schedules from elsewhere.
 func Formula(s Schedule) (name string, numbers []float64, ok bool) {
 	switch s := s.(type) {
 	case schedule:

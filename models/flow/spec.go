@@ -217,7 +217,8 @@ func (s Spec) Check() error {
 	case s.Schedule == nil:
 		return fmt.Errorf("flow: no schedule")
 	case s.TimeMax > s.Schedule.Defects().TimeMax:
-		return fmt.Errorf("flow: time.max is %g, but on the %.60s schedule times go up to %g: %s", s.TimeMax, s.Schedule.Name(), s.Schedule.Defects().TimeMax, s.Schedule.Defects().Why)
+		d := s.Schedule.Defects()
+		return fmt.Errorf("flow: time.max is %g, but on the %.60s schedule times go up to %g: %s", s.TimeMax, s.Schedule.Name(), d.TimeMax, d.Why)
 	case !(s.TimeMin >= 0 && s.TimeMin < s.TimeMax):
 		return fmt.Errorf("flow: time.min is %g, want a time from 0 to time.max, %g", s.TimeMin, s.TimeMax)
 	case !(s.PhaseBound >= 0) || math.IsInf(s.PhaseBound, 0):

@@ -9,14 +9,15 @@ import (
 	"gonum.org/v1/gonum/mathext"
 )
 
-// Times is a distribution of the time on [0, 1], by its quantile function. Training draws from it; its quantiles k/n are the grid of n sampling steps. So what is
-// often is both where training looks and where samplers take their steps.
+// Times is a distribution of the time on [0, 1], by its quantile function. Training draws from it; its quantiles k/n are the grid of n sampling
+// steps. So what is often is both where training looks and where samplers take their steps.
 //
 // Drawing is not weighting: a time that is drawn more often counts more, and the loss is not divided by the density, by the convention of [ES24]. The
 // minimum over all functions is the same; what a network of finite size gives up differs.
 //
 // Its text is that of a row, such as logit-normal:0,1 (t = 1/(1+e^−z), z ~ N(0, 1)), with "stratified " before it to draw one time in each of the n
-// equal parts of probability of a batch of n, in place of n independent ones; "stratified" alone is stratified uniform. See table rows for the formulas.
+// equal parts of probability of a batch of n, in place of n independent ones; "stratified" alone is stratified uniform. See table rows for the
+// formulas.
 type Times struct {
 	row        *Entry[quantile] // nil: uniform
 	p          []float64
@@ -37,7 +38,9 @@ var timesTable = []Entry[quantile]{
 	}},
 	// density ∝ t^(a−1) (1 − t)^(b−1).
 	{Name: "beta", Default: []float64{2, 2}, Bounds: [][2]float64{{0.05, 50}, {0.05, 50}}, Value: beta},
-	{Name: "shift", Default: []float64{3}, Bounds: [][2]float64{{minShift, maxShift}}, Value: func(p []float64, q float64) float64 { return shift(p[0], q) }},
+	{Name: "shift", Default: []float64{3}, Bounds: [][2]float64{{minShift, maxShift}}, Value: func(p []float64, q float64) float64 {
+		return shift(p[0], q)
+	}},
 }
 
 func logitNormal(p []float64, q float64) float64 {
@@ -103,8 +106,8 @@ func (d Times) Map(u []float32, lo, hi float64) {
 	}
 }
 
-// tabled is a quantile function that costs microseconds as a monotone cubic through 512 of its values, made when first asked for, within 1e-4 of it: near enough to
-// draw from. The outermost of the parts, where quantiles may bend without bound, are not tabled.
+// tabled is a quantile function that costs microseconds as a monotone cubic through 512 of its values, made when first asked for, within 1e-4 of
+// it: near enough to draw from. The outermost of the parts, where quantiles may bend without bound, are not tabled.
 func tabled(f func(q float64) float64) func(q float64) float64 {
 	const parts, outer = 512, 4. / 512
 	table := sync.OnceValue(func() *interp.FritschButland {

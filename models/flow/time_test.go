@@ -11,7 +11,8 @@ import (
 	"fmtool/models/noise"
 )
 
-var distributions = []string{"uniform", "logit-normal", "logit-normal:-0.8,1.6", "u-shaped", "u-shaped:0.01", "beta", "beta:0.5,0.5", "beta:3,1", "shift", "shift:0.2"}
+var distributions = []string{"uniform", "logit-normal", "logit-normal:-0.8,1.6", "u-shaped", "u-shaped:0.01", "beta", "beta:0.5,0.5", "beta:3,1",
+	"shift", "shift:0.2"}
 
 func times(t *testing.T, text string) flow.Times {
 	t.Helper()
@@ -131,13 +132,15 @@ func FuzzParseGrid(f *testing.F) {
 
 // Texts of times, grids and weights come back as they are, and mistakes are told.
 func TestTextsOfTimes(t *testing.T) {
-	for text, want := range map[string]string{"": "uniform", "uniform": "uniform", "stratified": "stratified", "stratified uniform": "stratified", "beta": "beta:2,2",
+	for text, want := range map[string]string{"": "uniform", "uniform": "uniform", "stratified": "stratified", "stratified uniform": "stratified",
+		"beta":                "beta:2,2",
 		"stratified beta:1,2": "stratified beta:1,2", "shift:3": "shift:3"} {
 		if d, err := flow.ParseTimes(text); err != nil || d.String() != want {
 			t.Errorf("times %q: %q, %v", text, d, err)
 		}
 	}
-	for text, want := range map[string]string{"": "uniform", "shift:3": "shift:3", "uniform shift:3": "shift:3", "beta:1,2 shift:0.5": "beta:1,2 shift:0.5", "shift:1": "uniform"} {
+	for text, want := range map[string]string{"": "uniform", "shift:3": "shift:3", "uniform shift:3": "shift:3",
+		"beta:1,2 shift:0.5": "beta:1,2 shift:0.5", "shift:1": "uniform"} {
 		if g, err := flow.ParseGrid(text); err != nil || g.String() != want {
 			t.Errorf("grid %q: %q, %v", text, g, err)
 		}
@@ -147,7 +150,8 @@ func TestTextsOfTimes(t *testing.T) {
 			t.Errorf("weight %q: %q, %v", text, w, err)
 		}
 	}
-	for _, text := range []string{"unifrom", "beta:1", "beta:1,0", "beta:NaN,1", "uniform:2", "shift:0", "logit-normal:0,1,2", "stratifiedx", "beta:1,2 shift:3"} {
+	for _, text := range []string{"unifrom", "beta:1", "beta:1,0", "beta:NaN,1", "uniform:2", "shift:0", "logit-normal:0,1,2",
+		"stratifiedx", "beta:1,2 shift:3"} {
 		if d, err := flow.ParseTimes(text); err == nil {
 			t.Errorf("times %q accepted as %s", text, d)
 		}
@@ -164,15 +168,16 @@ func TestTextsOfTimes(t *testing.T) {
 	}
 }
 
-// A shift that is applied twice, or over the shift that the model carries, acts once (a peer's scheduler, set up again, shifts its shifted times once more:
-// huggingface/diffusers#13243). s > 1 leans to the noise, and s and 1/s are each other's mirror.
+// A shift that is applied twice, or over the shift that the model carries, acts once (a peer's scheduler, set up again, shifts its shifted times
+// once more: huggingface/diffusers#13243). s > 1 leans to the noise, and s and 1/s are each other's mirror.
 func TestShiftTwiceIsShiftOnce(t *testing.T) {
 	once := flow.Grid{}.WithShift(3)
 	carried, err := flow.ParseGrid("shift:3")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, g := range map[string]flow.Grid{"twice": once.WithShift(3), "over the model's": carried.WithShift(3), "over another": once.WithShift(7).WithShift(3),
+	for name, g := range map[string]flow.Grid{"twice": once.WithShift(3),
+		"over the model's": carried.WithShift(3), "over another": once.WithShift(7).WithShift(3),
 		"through its text": reread(t, reread(t, once)).WithShift(3)} {
 		if got, want := steps(t, g, 10), steps(t, once, 10); !slices.Equal(got, want) {
 			t.Errorf("%s: %v, once %v", name, got, want)
@@ -252,7 +257,8 @@ func TestWeights(t *testing.T) {
 			}
 		}
 	}
-	for text, want := range map[string]float64{"none": 1, "min-snr:5": (1. / 9) / 5, "min-snr:0.1": 1, "sigmoid:0": 0.9, "cosmap": 2 / (math.Pi * (1 - 0.5 + 0.125))} {
+	for text, want := range map[string]float64{"none": 1, "min-snr:5": (1. / 9) / 5, "min-snr:0.1": 1, "sigmoid:0": 0.9,
+		"cosmap": 2 / (math.Pi * (1 - 0.5 + 0.125))} {
 		w, err := flow.ParseWeight(text)
 		if err != nil {
 			t.Fatal(err)
@@ -271,13 +277,15 @@ func TestTimesInMetadata(t *testing.T) {
 	want.Grid, _ = flow.ParseGrid("u-shaped:2 shift:3")
 	m := want.Metadata()
 	got, err := flow.ParseSpec(m)
-	if err != nil || got.TimeMin != 0.125 || got.Times.String() != want.Times.String() || got.Grid.String() != want.Grid.String() || got.Schedule.Name() != want.Schedule.Name() {
+	if err != nil || got.TimeMin != 0.125 || got.Times.String() != want.Times.String() ||
+		got.Grid.String() != want.Grid.String() || got.Schedule.Name() != want.Schedule.Name() {
 		t.Fatalf("got %+v, %v", got, err)
 	}
 	if text := m[flow.Prefix+"time"]; !strings.Contains(text, "uneven") || strings.Contains(spec(t).Metadata()[flow.Prefix+"time"], "uneven") {
 		t.Errorf("the consumer is told %q", text)
 	}
-	for _, bad := range [][2]string{{"time.min", "-0.1"}, {"time.min", "1"}, {"time.min", "NaN"}, {"time.min", ""}, {"times", "never"}, {"grid", "stratified"}, {"grid", "shift:0"},
+	for _, bad := range [][2]string{{"time.min", "-0.1"}, {"time.min", "1"}, {"time.min", "NaN"}, {"time.min", ""}, {"times", "never"},
+		{"grid", "stratified"}, {"grid", "shift:0"},
 		{"schedule", "points:0,0,1"}, {"schedule", "sqrt"}} {
 		m := want.Metadata()
 		m[flow.Prefix+bad[0]] = bad[1]
