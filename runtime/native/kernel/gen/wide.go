@@ -112,76 +112,86 @@ func store(from, to string) {
 type argument struct{ name, register string }
 
 // function prints a function for each tier. The first jumps to the second where package variable wide is set. Elements come in whole vectors, in
-// AVX-512 in any number. head is printed before the loop, body in it; finish, if not nil, at the end, when CX elements are left.
+// AVX-512 in any number. head, if not nil, is printed before the loop, body in it; finish, if not nil, at the end, when CX elements are left.
 func function(name string, args []argument, head, body, finish func()) {
-	list, size := "", 0
-	var moving []string
-	for i, a := range args {
-		list += map[bool]string{true: ", "}[i > 0] + a.name
-	}
-	size = place(args, func(int, argument) {})
+	l := loop{args, head, body, finish}
+	var names []string
 	for _, a := range args {
-		if r := a.register; r != "" && r != "CX" && r != "AX" && r[0] != 'Y' {
-			moving = append(moving, r)
-		}
+		names = append(names, a.name)
 	}
-	p("// func %s(%s)\nTEXT ·%s(SB), NOSPLIT, $0-%d", name, list, name, size)
+	size := place(args, func(int, argument) {})
+	p("// func %s(%s)\nTEXT ·%s(SB), NOSPLIT, $0-%d", name, strings.Join(names, ", "), name, size)
 	p("\tCMPB ·wide(SB), $0\n\tJEQ narrow\n\tJMP %s512<>(SB)\nnarrow:", name)
-	begin := func() {
-		place(args, func(at int, a argument) {
-			switch {
-			case a.register == "":
-			case a.register[0] == 'Y':
-				p("\tVBROADCASTSS %s+%d(FP), %s", a.name, at, a.register)
-			default:
-				p("\tMOVQ %s+%d(FP), %s", a.name, at, a.register)
-			}
-		})
-		if head != nil {
-			head()
-		}
-	}
-	advance := func() {
-		for _, r := range moving {
-			p("\tADDQ $%d, %s", bytes(), r)
-		}
-		p("\tSUBQ $%d, CX", now.lanes)
-	}
-	end := func() {
-		if finish != nil {
-			finish()
-		}
-		p("\tVZEROUPPER\n\tRET\n")
-	}
 	out.WriteString(narrow(printed(func() {
-		begin()
+		l.begin()
 		p("loop:")
 		body()
-		advance()
+		l.advance()
 		p("\tJNZ loop")
-		end()
+		l.end()
 	})))
 	inTier(avx512, func() {
 		held, holding = nil, spare-firstHeld
-		first := printed(begin)
-		text := printed(func() {
-			p("\tCMPQ CX, $16\n\tJLT tail\nloop:")
-			body()
-			advance()
-			p("\tCMPQ CX, $16\n\tJGE loop\ntail:\n\tTESTQ CX, CX\n\tJEQ done\n\tMOVL $-1, AX\n\tBZHIL CX, AX, AX\n\tKMOVW AX, K7")
-			tail = true
-			body()
-			tail = false
-			p("\tXORL CX, CX\ndone:")
-			end()
-		})
+		begin, text := printed(l.begin), printed(l.masked)
 		p("TEXT %s512<>(SB), NOSPLIT, $0-%d", name, size)
-		out.WriteString(first)
+		out.WriteString(begin)
 		for i, c := range held {
 			p("\tVBROADCASTSS %s, Z%d", memory(c), firstHeld+i)
 		}
 		out.WriteString(text)
 	})
+}
+
+// loop is what a function does, see there.
+type loop struct {
+	args               []argument
+	head, body, finish func()
+}
+
+// begin loads the parameters.
+func (l loop) begin() {
+	place(l.args, func(at int, a argument) {
+		switch {
+		case a.register == "":
+		case a.register[0] == 'Y':
+			p("\tVBROADCASTSS %s+%d(FP), %s", a.name, at, a.register)
+		default:
+			p("\tMOVQ %s+%d(FP), %s", a.name, at, a.register)
+		}
+	})
+	if l.head != nil {
+		l.head()
+	}
+}
+
+// advance goes on to the next vector.
+func (l loop) advance() {
+	for _, a := range l.args {
+		if r := a.register; r != "" && r != "CX" && r != "AX" && r[0] != 'Y' {
+			p("\tADDQ $%d, %s", bytes(), r)
+		}
+	}
+	p("\tSUBQ $%d, CX", now.lanes)
+}
+
+func (l loop) end() {
+	if l.finish != nil {
+		l.finish()
+	}
+	p("\tVZEROUPPER\n\tRET\n")
+}
+
+// masked is the loop of AVX-512, and once more for what is left.
+func (l loop) masked() {
+	p("\tCMPQ CX, $16\n\tJLT tail\nloop:")
+	l.body()
+	l.advance()
+	p("\tCMPQ CX, $16\n\tJGE loop\ntail:\n\tTESTQ CX, CX\n\tJEQ done\n\tMOVL $-1, AX\n\tBZHIL CX, AX, AX\n\tKMOVW AX, K7")
+	tail = true
+	l.body()
+	tail = false
+	p("\tXORL CX, CX\ndone:")
+	l.end()
 }
 
 // inTier runs f with the tier set.
