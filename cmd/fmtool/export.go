@@ -21,7 +21,7 @@ import (
 func exportCommand() *cobra.Command {
 	var engines engineFlags
 	var run, parity, graph string
-	var raw, force bool
+	var raw, force, sidecar bool
 	var settings exportSettings
 	cmd := &cobra.Command{
 		Use:   "export FILE.onnx",
@@ -60,7 +60,7 @@ samples. The very bytes are first run on the native engine and on onnxruntime an
 			if err != nil {
 				return err
 			}
-			if err := checkpoint.WriteFile(checkpoint.Disk, args[0], file); err != nil {
+			if err := writeModel(args[0], file, sidecar || len(file) > onnx.MaxInside, force); err != nil {
 				return err
 			}
 			w, p := report.Worst(), export.ProfileOf(graph, o)
@@ -79,8 +79,27 @@ samples. The very bytes are first run on the native engine and on onnxruntime an
 	s.StringVar(&parity, "parity", "ort", "engines to check on: ort (and native) or native alone")
 	s.StringVar(&graph, "graph", string(flow.VelocityKind), "what to write: "+strings.Join(export.Graphs(), ", "))
 	settings.add(cmd)
+	s.BoolVar(&sidecar, "sidecar", false, "weights in a file of their own, FILE.onnx.data, as models over 1.5 GiB have them whatever else")
 	s.BoolVar(&force, "force", false, "replace an existing file")
 	return cmd
+}
+
+// writeModel writes a file, or a model and its weights beside it: the weights first, so that no model is there without them.
+func writeModel(path string, file []byte, apart, force bool) error {
+	if !apart {
+		return checkpoint.WriteFile(checkpoint.Disk, path, file)
+	}
+	if err := absent(path+".data", force); err != nil {
+		return err
+	}
+	model, data, err := export.Split(file, filepath.Base(path)+".data")
+	if err != nil {
+		return err
+	}
+	if err := checkpoint.WriteFile(checkpoint.Disk, path+".data", data); err != nil {
+		return err
+	}
+	return checkpoint.WriteFile(checkpoint.Disk, path, model)
 }
 
 // exportSettings are the flags that shape the graph.

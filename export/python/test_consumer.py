@@ -89,7 +89,7 @@ def test_reference_evaluator(model, name, rows, times):
     elif name != "moons":
         feed["y"] = rng.integers(0, 3, rows)
     (want,) = ReferenceEvaluator(str(path)).run(None, feed)
-    (got,) = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).run(None, feed)
+    (got,) = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(None, feed)
     assert np.max(np.abs(want - got)) <= 1e-5 * max(1, np.max(np.abs(want)))
 
 

@@ -1,6 +1,8 @@
 """The graphs that sample by themselves, as consumers use them: with onnxruntime and numpy alone."""
+import hashlib
 import pathlib
 import re
+import shutil
 import subprocess
 
 import numpy as np
@@ -179,6 +181,26 @@ def test_constant_columns_are_exact(graph):
     """A column that never varied comes back exactly, whatever the noise."""
     (got,) = session(graph("constant column", "sample")).run(None, {**ints(seed=1, count=10, steps=5, offset=0), **conditions("constant column", 10)})
     assert np.all(got[:, 1] == 4.5) and np.std(got[:, 0]) > 0
+
+
+@pytest.mark.parametrize("kind", ["velocity", "sampler"])
+def test_sidecar(graph, kind, tmp_path):
+    """Weights in a file of their own: the checker and onnxruntime read the pair, and so does the program; another file in its place is refused."""
+    inside, path = graph("images", kind), graph("images", kind, "--sidecar")
+    data = path.with_name(path.name + ".data")
+    meta = {p.key: p.value for p in onnx.load(path, load_external_data=False).metadata_props}
+    assert hashlib.sha256(data.read_bytes()).hexdigest() == meta["io.fmtool.data.sha256"]
+    assert path.stat().st_size < 40_000 < data.stat().st_size
+    onnx.checker.check_model(str(path), full_check=True)
+    shape = [d.dim_value for d in onnx.load(inside).graph.input[0].type.tensor_type.shape.dim[1:]]
+    feed = conditions("images", 3) | {"x" if kind == "velocity" else "x0": np.ones((3, *shape), np.float32)}
+    feed |= {"t": np.ones((1, 1), np.float32) / 2} if kind == "velocity" else ints(steps=3)
+    assert np.array_equal(session(path).run(None, feed)[0], session(inside).run(None, feed)[0])
+    subprocess.run([FMTOOL, "verify", str(path)], check=True, capture_output=True)
+    shutil.copy(path, tmp_path)
+    (tmp_path / data.name).write_bytes(data.read_bytes()[:-1] + b"x")
+    broken = subprocess.run([FMTOOL, "verify", str(tmp_path / path.name)], capture_output=True, text=True)
+    assert broken.returncode == 1 and "take both from one export" in broken.stderr
 
 
 def test_same_run_same_bytes(graph, run, tmp_path):
