@@ -98,18 +98,8 @@ func (l Likelihood) run(ctx context.Context, rows, y tensor.Tensor, reverse bool
 	if err := l.check(rows, y); err != nil {
 		return Densities{}, err
 	}
-	l.Steps, l.Batch = orElse(l.Steps, 100), orElse(l.Batch, 256)
-	if l.Method.B == nil {
-		l.Method = solver.RK4
-	}
-	total := rows.Dim(0)
-	d := Densities{Log: make([]float64, total)}
-	switch p := l.Field.Divergence().Probes; {
-	case p > 1:
-		d.Err = make([]float64, total)
-	case p == 1:
-		d.unknown = math.NaN()
-	}
+	l, total := l.settled(), rows.Dim(0)
+	d := newDensities(total, l.Field.Divergence().Probes)
 	grid, err := Sampler{Grid: l.Grid, Steps: l.Steps}.times(l.Field.Spec())
 	if err != nil {
 		return d, err
@@ -142,6 +132,26 @@ func (l Likelihood) run(ctx context.Context, rows, y tensor.Tensor, reverse bool
 		end(w.x, at, n)
 	}
 	return d, nil
+}
+
+// settled is the settings with zeros replaced.
+func (l Likelihood) settled() Likelihood {
+	l.Steps, l.Batch = orElse(l.Steps, 100), orElse(l.Batch, 256)
+	if l.Method.B == nil {
+		l.Method = solver.RK4
+	}
+	return l
+}
+
+func newDensities(rows, probes int) Densities {
+	d := Densities{Log: make([]float64, rows)}
+	switch {
+	case probes > 1:
+		d.Err = make([]float64, rows)
+	case probes == 1:
+		d.unknown = math.NaN()
+	}
+	return d
 }
 
 func orElse(v, other int) int {

@@ -89,12 +89,11 @@ func (w *walk) field(ctx context.Context, dst, state, t []float64, rows []int) e
 		p.each.Float64()[i] = t[min(r, len(t)-1)]
 	}
 	at, y, probes := p.each, w.y, w.probes
-	if p.t.Float64()[0] = t[0]; len(t) == 1 {
-		at = p.t
-	}
 	if rows != nil {
 		w.gather(p, rows)
 		y, probes = p.y, p.probes
+	} else if p.t.Float64()[0] = t[0]; len(t) == 1 {
+		at = p.t
 	}
 	if err := w.f.VelocityDivergence(ctx, p.u, p.div, p.x, at, y, probes); err != nil {
 		return err
@@ -110,10 +109,13 @@ func (w *walk) field(ctx context.Context, dst, state, t []float64, rows []int) e
 	return nil
 }
 
+// fewRows is the least number of rows that a batch is cut to: fewer cost hardly less.
+const fewRows = 8
+
 // size is how many rows are evaluated for a number of rows: all, or a half, a quarter, …, so that engines see few batch sizes.
 func (w *walk) size(count int) int {
 	n := w.n
-	for half := (n + 1) / 2; half >= count && half < n; half = (n + 1) / 2 {
+	for half := (n + 1) / 2; half >= max(count, fewRows); half = (n + 1) / 2 {
 		n = half
 	}
 	return n
