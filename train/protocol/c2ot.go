@@ -28,7 +28,7 @@ var c2ot = Protocol{
 	Source: "CH25",
 	Deviations: []string{
 		"four hidden layers of width 128 and SiLU, three of them residual; the publication has three residual blocks of width 128 with expansion 4",
-		"couplings pair blocks of 128 points, the publication's 1,024",
+		"couplings pair blocks of 256 points, the publication's 1,024",
 		"4,096 test points instead of 10,000; five seeds instead of ten",
 		"angles of the moons are uniform in training, evenly spaced in tests; the publication's are evenly spaced in both",
 		adaptiveDeviation,
@@ -92,7 +92,7 @@ func ring(n int, seed uint64) []float32 {
 func runC2OT(ctx context.Context, j Job) (Result, error) {
 	begun := time.Now()
 	s := setting{arch: models.MLP{Width: 128, Depth: 4, Activation: "silu", Residual: true}, classes: 2, updates: 20_000, batch: 256, rate: 3e-4}
-	block, points := 128, 4096
+	block, points := 256, 4096
 	if j.Quick {
 		s.updates, block, points = 8_000, 64, 2048
 	}
@@ -103,23 +103,54 @@ func runC2OT(ctx context.Context, j Job) (Result, error) {
 	case "C2OT":
 		c = newCoupler(ot.Conditional, block)
 	}
-	seeds := noise.New(uint64(j.Seed), noise.Data)
-	f, err := s.field(ctx, uint64(j.Seed), func(k int, p pairs) error {
-		copy(p.x0, ring(s.batch, seeds.Uint64(uint64(2*k))))
-		x1, labels := moonsOf(s.batch, seeds.Uint64(uint64(2*k+1)), false)
-		copy(p.x1, x1)
-		copy(p.labels, labels)
-		if c != nil {
-			c.couple(p)
-		}
-		return nil
-	})
+	f, err := s.field(ctx, uint64(j.Seed), newPool(uint64(j.Seed), s.batch, c).draw)
 	if err != nil {
 		return Result{}, err
 	}
 	defer f.Close() //nolint:errcheck // it only frees
 	figures, err := c2otFigures(ctx, f, j, points)
 	return Result{j, figures, time.Since(begun).Seconds()}, err
+}
+
+// poolRows are the rows that are drawn and coupled at once, a number of batches.
+const poolRows = 1024
+
+// pool is drawn anew, coupled and shuffled for every few batches.
+type pool struct {
+	pairs
+	seeds, order noise.Stream
+	batch        int
+	coupler      *coupler // nil: x0 and x1 independent
+	perm         []int
+}
+
+func newPool(seed uint64, batch int, c *coupler) *pool {
+	return &pool{pairs: pairs{x1: make([]float32, 2*poolRows), labels: make([]int64, poolRows)}, seeds: noise.New(seed, noise.Data), order: noise.New(seed, noise.Order), batch: batch, coupler: c, perm: make([]int, poolRows)}
+}
+
+// draw gives step k its part of the pool.
+func (q *pool) draw(k int, p pairs) error {
+	per := poolRows / q.batch
+	if k%per == 0 {
+		x1, labels := moonsOf(poolRows, q.seeds.Uint64(uint64(2*k+1)), false)
+		q.order.Sub(uint32(2 * k)).Perm(q.perm) // blocks of a coupling and pairs of none mix modes and classes
+		q.x0 = ring(poolRows, q.seeds.Uint64(uint64(2*k)))
+		gather(q.x1, x1, q.perm)
+		for i, r := range q.perm {
+			q.labels[i] = labels[r]
+		}
+		if q.coupler != nil {
+			q.coupler.couple(q.pairs)
+		}
+		q.order.Sub(uint32(2*k + 1)).Perm(q.perm)
+	}
+	part := q.perm[k%per*q.batch : (k%per+1)*q.batch]
+	gather(p.x0, q.x0, part)
+	gather(p.x1, q.x1, part)
+	for i, r := range part {
+		p.labels[i] = q.labels[r]
+	}
+	return nil
 }
 
 // c2otFigures samples for the classes of test points and measures.
