@@ -20,11 +20,11 @@ import (
 // setting is how a network of points in the plane is trained.
 type setting struct {
 	arch    models.MLP
-	classes int     // 0: no condition
-	updates int     // steps of AdamW at a constant rate
-	batch   int     // rows
-	rate    float64 // of AdamW
-	sigma   float64 // path noise: x_t = t x1 + (1 − t) x0 + σ ε
+	classes int        // 0: no condition
+	updates int        // steps of AdamW
+	batch   int        // rows
+	rate    optim.Rate // of AdamW
+	sigma   float64    // path noise: x_t = t x1 + (1 − t) x0 + σ ε
 }
 
 // pairs are the ends of a batch's paths: x0, x1 [batch, 2] and labels [batch], which are nil without classes.
@@ -144,5 +144,5 @@ func (b *batch) fill(s setting, seed uint64, k int) {
 			b.pairs.x1[i] += float32(s.sigma) * e
 		}
 	}
-	b.rate.Float32()[0], b.step.Float32()[0] = float32(s.rate), float32(k+1)
+	b.rate.Float32()[0], b.step.Float32()[0] = float32(s.rate.At(k+1, s.updates)), float32(k+1)
 }

@@ -15,6 +15,7 @@ import (
 	"fmtool/models/tensor"
 	"fmtool/runtime/solver"
 	"fmtool/train/metric"
+	"fmtool/train/optim"
 	"fmtool/train/quality"
 )
 
@@ -67,7 +68,7 @@ func TestDataOfTheTasks(t *testing.T) {
 // A field trained on pairs that lie a fixed shift apart moves its points by that shift, in one step as in many, with noise on the path or without.
 func TestFit(t *testing.T) {
 	for _, sigma := range []float64{0, 0.1} {
-		s := setting{arch: models.MLP{Width: 16, Depth: 2}, updates: 400, batch: 64, rate: 1e-2, sigma: sigma}
+		s := setting{arch: models.MLP{Width: 16, Depth: 2}, updates: 400, batch: 64, rate: optim.Rate{Kind: "constant", Peak: 1e-2}, sigma: sigma}
 		normals := noise.New(1, noise.Training)
 		f, err := s.field(context.Background(), 1, func(k int, p pairs) error {
 			normals.Normals(p.x0, uint64(k)*64)

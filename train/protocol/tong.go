@@ -11,6 +11,7 @@ import (
 	"fmtool/runtime/solver"
 	"fmtool/train/data"
 	"fmtool/train/metric"
+	"fmtool/train/optim"
 	"fmtool/train/ot"
 	"fmtool/train/quality"
 )
@@ -124,7 +125,7 @@ func seedsOf(j Job, purpose uint64) uint64 { return uint64(j.Seed)<<8 | purpose 
 // runTong does one job.
 func runTong(ctx context.Context, j Job) (Result, error) {
 	begun := time.Now()
-	s := setting{arch: models.MLP{Width: 64, Depth: 3, Activation: "selu"}, updates: 20_000, batch: tongBatch, rate: 1e-3, sigma: 0.1}
+	s := setting{arch: models.MLP{Width: 64, Depth: 3, Activation: "selu"}, updates: 20_000, batch: tongBatch, rate: optim.Rate{Kind: "constant", Peak: 1e-3}, sigma: 0.1}
 	block := 64
 	if j.Quick {
 		s.updates, block = 8_000, 32
