@@ -60,6 +60,7 @@ purego-test:
 test-arm64: ## kernels, noise, native engine and the losses on record, built for arm64 and run by qemu-user; minutes
 	@command -v $(QEMU) >/dev/null || { echo "make test-arm64 needs $(QEMU), Debian's package qemu-user; or set QEMU"; exit 1; }
 	GOARCH=arm64 CGO_ENABLED=0 go test -timeout 60m -exec $(QEMU) ./models/noise ./runtime/native/...
+	GOARCH=arm64 CGO_ENABLED=0 go test -timeout 60m -exec $(QEMU) -tags purego ./runtime/native/kernel
 	GOARCH=arm64 CGO_ENABLED=0 go test -timeout 60m -exec $(QEMU) -run LossTrajectory ./train
 
 no-cgo:

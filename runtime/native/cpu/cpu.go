@@ -6,7 +6,8 @@
 //	FMTOOL_CPU=avx512     AVX-512 F, BW, DQ and VL, on amd64
 //
 // A level that the machine does not have gives the best below it, any other value the best there is. The variable is read once, when the program
-// starts. Builds with the tag purego, or for other processors, have plain Go alone.
+// starts. Builds with the tag purego, or for other processors, have plain Go alone, but that products on arm64 always use NEON, which every such processor
+// has.
 package cpu
 
 import "os"

@@ -2,12 +2,8 @@
 
 package kernel
 
-// HasFMA reports that assembly is in use; here there is none.
+// HasFMA reports that assembly is in use; here there is none, but for the tiles of products on arm64, of which only gemm knows.
 const HasFMA = false
-
-func gemm(tA, tB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, acc bool) {
-	gemmPortable(tA, tB, m, n, k, a, lda, b, ldb, c, ldc, acc)
-}
 
 func (p *Packed) fill(bool, []float32, int, int, int) { panic("kernel: no panels without assembly") }
 
