@@ -6,10 +6,10 @@ import "sync"
 
 // scratch is the memory of a product: a block of B by panels, and a block of A.
 type scratch struct {
-	b [kc * 512]float32
+	b [kc * mostWide]float32
 	// of a product that is written transposed
 	turned [thin * 512]float32
-	a      [(kc + pad) * (280 + pad)]float32
+	a      [(kc + pad) * (mostTall + pad)]float32
 }
 
 // pad keeps rows of a block of A apart, so that they do not fall on the same places of the first-level cache.
