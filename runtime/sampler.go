@@ -15,6 +15,7 @@ import (
 type Sampler struct {
 	Field    VelocityField
 	Method   solver.Tableau // zero: Euler
+	SDE      *SDE           // draw with noise on the way, by a method of its own; nil: do not
 	Steps    int            // 0 means 100
 	Grid     *flow.Grid     // where the steps lie; nil: the model's own
 	Seed     uint64
@@ -51,6 +52,11 @@ func (s Sampler) Sample(ctx context.Context, dst, y tensor.Tensor) (Stats, error
 	if s.Method.B == nil {
 		s.Method = solver.Euler
 	}
+	if s.SDE != nil {
+		if err := spec.CheckScore(); err != nil {
+			return Stats{}, fmt.Errorf("runtime: noise on the way: %w", err)
+		}
+	}
 	times, err := s.times(spec)
 	if err != nil {
 		return Stats{}, err
@@ -62,7 +68,7 @@ func (s Sampler) Sample(ctx context.Context, dst, y tensor.Tensor) (Stats, error
 	if err := s.checkSource(n); err != nil {
 		return Stats{}, err
 	}
-	stats := Stats{Rows: n, Steps: s.Steps, Evaluations: s.Steps * len(s.Method.B)}
+	stats := Stats{Rows: n, Steps: s.Steps, Evaluations: s.Steps * s.stages()}
 	var b *batch
 	for at := 0; at < n; at += s.Batch {
 		rows := min(s.Batch, n-at)
@@ -72,18 +78,26 @@ func (s Sampler) Sample(ctx context.Context, dst, y tensor.Tensor) (Stats, error
 		if !y.IsZero() {
 			b.y = rowsOf(y, at, rows)
 		}
-		x := b.stepper.State()
+		x := b.x.Float32()
 		s.start(x, at)
 		var each func(int)
 		if s.Progress != nil {
 			each = func(step int) { s.Progress(at*s.Steps+rows*(step+1), n*s.Steps) }
 		}
-		if err := b.stepper.Run(ctx, b.field, times, each); err != nil {
+		if err := b.run(ctx, s.Offset+uint64(at), times, each); err != nil {
 			return stats, err
 		}
 		spec.Normaliser.Decode(dst.Float32()[at*dim:(at+rows)*dim], x, dim)
 	}
 	return stats, nil
+}
+
+// stages is the number of evaluations of a step.
+func (s Sampler) stages() int {
+	if s.SDE != nil {
+		return s.SDE.method().Stages()
+	}
+	return len(s.Method.B)
 }
 
 // start writes x0 of rows from at on: noise, or rows of the source in model space.
@@ -124,23 +138,34 @@ func rowsOf(t tensor.Tensor, at, n int) tensor.Tensor {
 	return t.Slice(at*size, (at+n)*size).Reshape(shape...)
 }
 
-// batch is the memory of rows that are solved together: the stepper's slices as tensors, so that a step allocates nothing.
+// batch is the memory of rows that are solved together: the solver's slices as tensors, so that a step allocates nothing.
 type batch struct {
 	rows     int
+	s        Sampler
 	stepper  *solver.Stepper
-	f        VelocityField
+	walk     *solver.Walk // in place of the stepper, for an SDE
 	timeMax  float32
 	x, later tensor.Tensor
 	k        []tensor.Tensor
 	t, y     tensor.Tensor
-	stage    int
+	calls    int // of the field since the start
+	steps    int
 }
 
 func newBatch(s Sampler, rows int) *batch {
 	spec := s.Field.Spec()
+	b := &batch{rows: rows, s: s, timeMax: float32(spec.TimeMax), t: tensor.New(tensor.Float32, 1, 1)}
+	size := rows * spec.Dim()
+	var x, later []float32
+	var k [][]float32
+	if s.SDE != nil {
+		b.walk = solver.NewWalk(s.SDE.method(), size)
+		x, later, k = b.walk.Buffers()
+	} else {
+		b.stepper = solver.NewStepper(s.Method, size)
+		x, later, k = b.stepper.Buffers()
+	}
 	shape := append([]int{rows}, spec.Dims...)
-	b := &batch{rows: rows, stepper: solver.NewStepper(s.Method, rows*spec.Dim()), f: s.Field, timeMax: float32(spec.TimeMax), t: tensor.New(tensor.Float32, 1, 1)}
-	x, later, k := b.stepper.Buffers()
 	b.x, b.later = tensor.Of(x, shape...), tensor.Of(later, shape...)
 	for _, ki := range k {
 		b.k = append(b.k, tensor.Of(ki, shape...))
@@ -148,13 +173,26 @@ func newBatch(s Sampler, rows int) *batch {
 	return b
 }
 
-// field evaluates the velocity for the stepper, whose slices stage by stage are those of the batch.
+// run solves the rows from first on along a grid.
+func (b *batch) run(ctx context.Context, first uint64, times []float64, each func(step int)) error {
+	b.calls, b.steps = 0, len(times)-1
+	if b.walk != nil {
+		return b.walk.Run(ctx, b.field, b.s.SDE.chance(b.s, first, times), times, each)
+	}
+	return b.stepper.Run(ctx, b.field, times, each)
+}
+
+// field evaluates the velocity, or the drift of an SDE, for the solver, whose slices stage by stage are those of the batch.
 func (b *batch) field(ctx context.Context, _, _ []float32, t float32) error {
-	i, x := b.stage, b.x
+	step, i := b.calls/len(b.k), b.calls%len(b.k)
+	b.calls++
+	x := b.x
 	if i > 0 {
 		x = b.later
 	}
-	b.stage = (i + 1) % len(b.k)
 	b.t.Float32()[0] = min(t, b.timeMax)
-	return b.f.Velocity(ctx, b.k[i], x, b.t, b.y)
+	if err := b.s.Field.Velocity(ctx, b.k[i], x, b.t, b.y); err != nil || b.walk == nil || step == b.steps-1 {
+		return err
+	}
+	return b.s.SDE.drift(b.s.Field.Spec(), b.k[i].Float32(), x.Float32(), float64(t))
 }

@@ -17,7 +17,6 @@ import (
 	"fmtool/models/flow"
 	"fmtool/models/tensor"
 	"fmtool/runtime"
-	"fmtool/runtime/solver"
 	"fmtool/train/checkpoint"
 	"fmtool/train/data"
 )
@@ -26,6 +25,7 @@ type sampleFlags struct {
 	engines  engineFlags
 	guidance guidanceFlags
 	logProb  logProbFlags
+	sde      sdeFlags
 	s        runtime.Sampler
 	n        int
 	perClass int
@@ -74,6 +74,7 @@ whatever the batch, the number of rows or the machine. The file is all that is n
 	s.BoolVar(&f.force, "force", false, "replace an existing file")
 	f.guidance.add(cmd)
 	f.logProb.add(cmd)
+	f.sde.add(cmd)
 	f.engines.add(cmd)
 	return cmd
 }
@@ -91,12 +92,12 @@ func (f *sampleFlags) run(cmd *cobra.Command, path string) error {
 	if err != nil {
 		return err
 	}
-	if f.s.Method, err = solver.Parse(f.solver); err != nil {
-		return err
-	}
 	spec, _, err := runtime.Describe(file)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
+	}
+	if err := f.sde.method(&f.s, f.solver, cmd.Flags().Changed("solver"), spec); err != nil {
+		return err
 	}
 	if err := f.count(spec, cmd.Flags().Changed("n"), cmd.Flags().Changed("per-class")); err != nil {
 		return err
