@@ -17,7 +17,7 @@ type field struct {
 	spec     flow.Spec
 	net      *graph.Graph
 	function *graph.Function // what at calls; nil: net's own nodes, each time anew
-	params   []*graph.Value
+	rest     []*graph.Value  // the function's last inputs: the weights, and shapes
 	y, drop  *graph.Value
 	guidance *models.Guidance // nil: without
 }
@@ -40,14 +40,19 @@ func newField(b *graph.Builder, m *models.Model, guided, asFunction bool) (*fiel
 		g := models.NewGuidance(b, m.Spec, f.y, f.drop)
 		f.guidance, f.y, f.drop = &g, g.Y, g.Drop
 	}
+	var rest []*graph.Value
 	if asFunction {
-		if f.function, err = net.AsFunction(functionDomain, functionName); err != nil {
+		if f.function, rest, err = net.AsFunction(functionDomain, functionName); err != nil {
 			return nil, err
 		}
 		f.function.Body.Doc = "Velocity u(x, t) of the model, in model space; its weights are the last inputs."
 	}
-	for _, p := range net.Params {
-		f.params = append(f.params, b.Param(p.Name, p.Data))
+	for _, v := range rest {
+		if v.Kind == graph.Param {
+			f.rest = append(f.rest, b.Param(v.Name, v.Data))
+		} else {
+			f.rest = append(f.rest, b.NamedConst(v.Name, v.Data))
+		}
 	}
 	return f, b.Err()
 }
@@ -73,7 +78,7 @@ func (f *field) evaluate(b *graph.Builder, x, t *graph.Value) *graph.Value {
 	if f.function == nil {
 		return b.Inline(f.net, in...)[0]
 	}
-	return b.Call(f.function, append(in, f.params...)...)[0]
+	return b.Call(f.function, append(in, f.rest...)...)[0]
 }
 
 // sampleShape is [n D...].

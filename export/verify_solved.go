@@ -190,22 +190,22 @@ func (d *described) field() (*graph.Graph, error) {
 		return nil, fmt.Errorf("export: nothing calls the function %s", functionName)
 	}
 	first := len(call.In)
-	for first > 0 && param(call.In[first-1], outer) != nil {
+	for first > 0 && kept(call.In[first-1], outer) != nil {
 		first--
 	}
-	var weights []*graph.Value
+	var rest []*graph.Value
 	for _, v := range call.In[first:] {
-		weights = append(weights, param(v, outer))
+		rest = append(rest, kept(v, outer))
 	}
-	return f.AsProgram(weights)
+	return f.AsProgram(rest)
 }
 
-// param is the parameter that v is, or captures; nil if it is none.
-func param(v *graph.Value, outer map[*graph.Value]*graph.Value) *graph.Value {
+// kept is the parameter or constant that v is, or captures; nil if it is none.
+func kept(v *graph.Value, outer map[*graph.Value]*graph.Value) *graph.Value {
 	for v != nil && v.Kind == graph.Captured {
 		v = outer[v]
 	}
-	if v == nil || v.Kind != graph.Param {
+	if v == nil || v.Kind != graph.Param && v.Kind != graph.Constant {
 		return nil
 	}
 	return v

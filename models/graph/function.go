@@ -6,35 +6,46 @@ import (
 	"fmtool/models/tensor"
 )
 
-// AsFunction makes a program a function: its inputs, then its parameters, become the function's inputs, under their names. The caller hands the parameters in
-// at each call, so that their numbers are kept once, in the main graph.
-func (g *Graph) AsFunction(domain, name string) (*Function, error) {
+// AsFunction makes a program a function: its inputs, then its parameters and its constants of whole numbers, become the function's inputs, under their names. rest is
+// those last inputs with their numbers: the caller hands them in at each call, so that they are kept once, in the main graph. (Whole numbers are shapes:
+// onnxruntime 1.14 does not survive a function that holds them.)
+func (g *Graph) AsFunction(domain, name string) (f *Function, rest []*Value, err error) {
 	body, err := g.Flatten()
 	if err != nil {
-		return nil, fmt.Errorf("function %s: %w", name, err)
+		return nil, nil, fmt.Errorf("function %s: %w", name, err)
 	}
 	body.Name = name
-	for _, v := range body.Params {
-		v.Kind, v.Data = Input, tensor.Tensor{}
+	whole := func(v *Value) bool { return v.Type.DType.IsInteger() }
+	for _, v := range append(body.Params, keep(body.Constants, whole)...) {
+		rest = append(rest, &Value{Name: v.Name, Kind: v.Kind, Type: v.Type, Data: v.Data})
+		v.Kind, v.Data, v.Ints = Input, tensor.Tensor{}, nil
+		body.Inputs = append(body.Inputs, v)
 	}
-	body.Inputs, body.Params = append(body.Inputs, body.Params...), nil
-	return &Function{Domain: domain, Name: name, Body: body}, nil
+	body.Params, body.Constants = nil, keep(body.Constants, func(v *Value) bool { return v.Kind == Constant })
+	return &Function{Domain: domain, Name: name, Body: body}, rest, nil
 }
 
-// AsProgram is the reverse: the function's last inputs become parameters, with the numbers of params, which are parameters of the main graph or captures of
-// them, as a call lists them.
-func (f *Function) AsProgram(params []*Value) (*Graph, error) {
-	g, err := (&Graph{Name: f.Name, Doc: f.Body.Doc, Inputs: f.Body.Inputs, Outputs: f.Body.Outputs, Constants: f.Body.Constants, Nodes: f.Body.Nodes}).Flatten()
-	if err != nil {
-		return nil, fmt.Errorf("function %s: %w", f.Name, err)
-	}
-	first := len(g.Inputs) - len(params)
+// AsProgram is the reverse: the function's last inputs get the numbers of rest, which are parameters and constants of the main graph as a call lists them.
+func (f *Function) AsProgram(rest []*Value) (*Graph, error) {
+	b := NewBuilder(f.Name)
+	b.g.Doc = f.Body.Doc
+	first := len(f.Body.Inputs) - len(rest)
 	if first < 0 {
-		return nil, fmt.Errorf("graph: function %s takes %d inputs, called with %d parameters", f.Name, len(g.Inputs), len(params))
+		return nil, fmt.Errorf("graph: function %s takes %d inputs, called with %d parameters", f.Name, len(f.Body.Inputs), len(rest))
 	}
-	for i, v := range g.Inputs[first:] {
-		v.Kind, v.Data, v.Type = Param, params[i].Data, TypeOf(params[i].Data)
+	env := map[*Value]*Value{}
+	for i, v := range f.Body.Inputs {
+		switch {
+		case i < first:
+			env[v] = b.Input(v.Name, v.Type.DType, v.Type.Shape...)
+		case rest[i-first].Kind == Param:
+			env[v] = b.Param(v.Name, rest[i-first].Data)
+		default:
+			env[v] = b.NamedConst(v.Name, rest[i-first].Data)
+		}
 	}
-	g.Inputs, g.Params = g.Inputs[:first], g.Inputs[first:]
-	return g, g.Verify()
+	for i, v := range b.replay(&Graph{}, f.Body, env) {
+		b.Output(f.Body.Outputs[i].Name, v)
+	}
+	return b.Graph()
 }

@@ -13,12 +13,13 @@ func TestFunctionOfAProgram(t *testing.T) {
 	b := graph.NewBuilder("affine")
 	x := b.Input("x", tensor.Float32, n, graph.Fix(2))
 	w, c := tensor.Of([]float32{1, 2, 3, 4}, 2, 2), tensor.Full(float32(5), 1, 2)
-	b.Output("y", b.Scale(b.Add(b.MatMul(x, b.Param("w", w)), b.Param("c", c)), 2))
+	h := b.Reshape(b.Reshape(x, b.Ints(-1)), b.Ints(-1, 2))
+	b.Output("y", b.Scale(b.Add(b.MatMul(h, b.Param("w", w)), b.Param("c", c)), 2))
 	g, err := b.Graph()
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := g.AsFunction("fm", "affine")
+	f, rest, err := g.AsFunction("fm", "affine")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,8 +27,8 @@ func TestFunctionOfAProgram(t *testing.T) {
 	for _, v := range f.Body.Inputs {
 		names = append(names, v.Name)
 	}
-	if got := strings.Join(names, " "); got != "x w c" || len(f.Body.Params) > 0 {
-		t.Errorf("the function takes %s, want x w c", got)
+	if got := strings.Join(names, " "); got != "x w c const const_2" || len(f.Body.Params) > 0 || len(f.Body.Constants) != 1 || len(rest) != 4 {
+		t.Errorf("the function takes %s, want x w c and two shapes; it holds %d constants, want 1", got, len(f.Body.Constants))
 	}
 	if g.Param("w") == nil || g.Param("w").Data.IsZero() {
 		t.Error("the program lost its parameter")
@@ -35,9 +36,9 @@ func TestFunctionOfAProgram(t *testing.T) {
 
 	two := graph.NewBuilder("twice")
 	v := two.Input("x", tensor.Float32, n, graph.Fix(2))
-	p, q := two.Param("w", w), two.Param("c", c)
+	args := []*graph.Value{two.Param("w", w), two.Param("c", c), two.NamedConst("const", rest[2].Data), two.NamedConst("const_2", rest[3].Data)}
 	for range 2 {
-		v = two.Call(f, v, p, q)[0]
+		v = two.Call(f, append([]*graph.Value{v}, args...)...)[0]
 	}
 	two.Output("y", v)
 	main, err := two.Graph()
@@ -55,7 +56,7 @@ func TestFunctionOfAProgram(t *testing.T) {
 	if got, want := back.String(), g.String(); got != want {
 		t.Errorf("back from the function:\n%s\nwant\n%s", got, want)
 	}
-	if _, err := f.AsProgram(make([]*graph.Value, 4)); err == nil || !strings.Contains(err.Error(), "takes 3 inputs, called with 4") {
+	if _, err := f.AsProgram(make([]*graph.Value, 6)); err == nil || !strings.Contains(err.Error(), "takes 5 inputs, called with 6") {
 		t.Errorf("more parameters than inputs: %v", err)
 	}
 }
