@@ -31,6 +31,7 @@ type evaluateFlags struct {
 	perClass    bool
 	label       string
 	dataSeed    uint64
+	source      string
 	plot        string
 	asJSON      bool
 	force       bool
@@ -64,6 +65,7 @@ it is compared with. Rows that the model was trained on flatter it; other rows o
 	s.BoolVar(&f.perClass, "per-class", false, "compare class by class too")
 	s.StringVar(&f.label, "label", "", "column of a CSV that holds the classes of a model with classes")
 	s.Uint64Var(&f.dataSeed, "data-seed", 0, "seed of DATA that is generated")
+	s.StringVar(&f.source, "source", "", "data set whose rows samples start at, in data units; for a model trained with --source or --pairs")
 	s.StringVar(&f.plot, "plot", "", "picture of quality against evaluations to write: .png or .svg")
 	s.BoolVar(&f.asJSON, "json", false, "print the report as JSON")
 	s.BoolVar(&f.force, "force", false, "replace an existing picture")
@@ -87,6 +89,11 @@ func (f *evaluateFlags) run(cmd *cobra.Command, path, source string) error {
 	set, err := data.Load(source, f.dataOptions(spec))
 	if err != nil {
 		return err
+	}
+	if f.source != "" {
+		if f.o.Source, err = loadStart(f.source, spec, f.dataSeed); err != nil {
+			return err
+		}
 	}
 	e, err := f.engines.open()
 	if err != nil {

@@ -21,20 +21,29 @@ func (f *sampleFlags) start(spec flow.Spec) (tensor.Tensor, error) {
 	if f.source == "" {
 		return tensor.Tensor{}, nil
 	}
-	o := data.Options{Seed: f.s.Seed, Draw: 2}
-	if strings.HasSuffix(f.source, ".csv") || strings.HasSuffix(f.source, ".csv.gz") {
-		o.Columns = spec.Columns
-	}
-	set, err := data.Load(f.source, o)
+	set, err := loadStart(f.source, spec, f.s.Seed)
 	if err != nil {
 		return tensor.Tensor{}, err
-	}
-	if set.Dim() != spec.Dim() {
-		return tensor.Tensor{}, fmt.Errorf("--source %s: rows of %d numbers, the model takes %d", f.source, set.Dim(), spec.Dim())
 	}
 	if rows := uint64(set.Len()); uint64(f.n) > rows || f.s.Offset > rows-uint64(f.n) {
 		return tensor.Tensor{}, fmt.Errorf("--source %s: %d rows for %d samples from row %d on; give -n and --offset that fit", f.source, rows, f.n, f.s.Offset)
 	}
 	at := int(f.s.Offset) * spec.Dim()
 	return tensor.Of(set.Rows[at:at+f.n*spec.Dim()], f.n, spec.Dim()), nil
+}
+
+// loadStart loads rows that a model starts at.
+func loadStart(source string, spec flow.Spec, seed uint64) (*data.Set, error) {
+	o := data.Options{Seed: seed, Draw: 2}
+	if strings.HasSuffix(source, ".csv") || strings.HasSuffix(source, ".csv.gz") {
+		o.Columns = spec.Columns
+	}
+	set, err := data.Load(source, o)
+	if err != nil {
+		return nil, err
+	}
+	if set.Dim() != spec.Dim() {
+		return nil, fmt.Errorf("--source %s: rows of %d numbers, the model takes %d", source, set.Dim(), spec.Dim())
+	}
+	return set, nil
 }

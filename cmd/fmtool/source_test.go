@@ -24,6 +24,16 @@ func TestSourceTour(t *testing.T) {
 	if err1+err2 != "" || len(lines) != 5 || b != lines[0]+lines[2]+lines[3] {
 		t.Errorf("rows 0 to 2:\n%s\nrows 1 and 2:\n%s%s%s", a, b, err1, err2)
 	}
+	evaluate := []string{"evaluate", model, "8gaussians:n=400,r=12", "--engine", "native", "--metrics", "w2,energy", "--solvers", "none", "--seeds", "2"}
+	if out, _, err := run(append(evaluate, "--source", "moons:n=300")...); err != "" || !strings.Contains(out, "straightness") {
+		t.Errorf("evaluate: %s%s", out, err)
+	}
+	if _, _, err := run(evaluate...); !strings.Contains(err, "as a source") {
+		t.Errorf("evaluate without a source: %q", err)
+	}
+	if _, _, err := run(append(evaluate, "--source", "moons:n=30")...); !strings.Contains(err, "30 rows of 2 numbers for 200 samples") {
+		t.Errorf("evaluate with few rows: %q", err)
+	}
 	_, plain := small(t)
 	for want, args := range map[string][]string{
 		"give them: --source":          {"sample", model, "--engine", "native"},

@@ -49,7 +49,7 @@ func (j *Judge) Paths(ctx context.Context, r Rule) ([]PathFigure, error) {
 		seed := j.Seed + uint64(k)
 		noise.New(seed, noise.Comparison).Perm(perm)
 		x0 := make([]float32, j.N*spec.Dim())
-		noise.New(seed, noise.Sampling).Rows(x0, 0, spec.Dim())
+		j.startModel(x0, seed)
 		p, err := Trajectory(ctx, j.field, x0, Condition(spec.Condition, j.set.Take(perm[:j.N])), r)
 		if err != nil {
 			return nil, err

@@ -21,6 +21,7 @@ type Options struct {
 	Seeds    int                   // repeats; 0: 1
 	Seed     uint64                // of the first repeat, the next has the next
 	Floors   int                   // repeats of a floor; 0: 5
+	Source   *data.Set             // rows that samples start at, in data units, for a field that does not start at noise; nil for others
 	Metrics  []metric.Metric       // nil: all of metric.Sets that can be had of N points, but the slow "w1" and "sinkhorn"
 	Progress func(done, total int) // called after each sampling
 }
@@ -53,6 +54,9 @@ func New(field runtime.VelocityField, set *data.Set, o Options) (*Judge, error) 
 	}
 	if o.N < 1 || set.Len() < 2*o.N {
 		return nil, fmt.Errorf("quality: %d rows of data give a floor for at most %d samples, got %d; use fewer, or more data", set.Len(), set.Len()/2, o.N)
+	}
+	if err := checkSource(spec, o.Source, o.N); err != nil {
+		return nil, err
 	}
 	if o.Seeds == 0 {
 		o.Seeds = 1
@@ -143,7 +147,7 @@ func (j *Judge) draw(ctx context.Context, set *data.Set, n, k int, r Rule) (repe
 	noise.New(seed, noise.Comparison).Perm(perm)
 	rows := set.Take(perm[:n])
 	samples := tensor.New(tensor.Float32, n, set.Dim())
-	s := runtime.Sampler{Field: j.field, Method: r.Method, Steps: r.Steps, Seed: seed}
+	s := runtime.Sampler{Field: j.field, Method: r.Method, Steps: r.Steps, Seed: seed, Source: j.start(seed, n)}
 	if _, err := s.Sample(ctx, samples, Condition(j.field.Spec().Condition, rows)); err != nil {
 		return repeat{}, err
 	}
