@@ -159,14 +159,24 @@ func report(talk io.Writer, dir string, err error) error {
 		return fmt.Errorf("%w; go on with: fmtool train --resume %s", err, dir)
 	}
 	if err == nil {
-		if _, facts, err := train.LoadRun(dir, false); err == nil {
-			if before, after, ok := facts.Straightness(); ok {
-				fmt.Fprintf(talk, "straightness E ∫|x1 − x0 − v|² dt in model space: %.4g before, %.4g after\n", before, after)
-			}
+		if c, err := train.ReadConfig(dir); err == nil && c.Reflow.Model != "" {
+			reportStraightness(talk, dir)
 		}
 		fmt.Fprintf(talk, "done; export it with: fmtool export model.onnx --run %s\n", dir)
 	}
 	return err
+}
+
+// reportStraightness prints what a reflow has left in its facts. It reads the weights too, which is why other runs do without: beside the trainer's own memory,
+// not yet given back, they are the peak of the process.
+func reportStraightness(talk io.Writer, dir string) {
+	_, facts, err := train.LoadRun(dir, false)
+	if err != nil {
+		return
+	}
+	if before, after, ok := facts.Straightness(); ok {
+		fmt.Fprintf(talk, "straightness E ∫|x1 − x0 − v|² dt in model space: %.4g before, %.4g after\n", before, after)
+	}
 }
 
 // settings are the defaults, over them the file, over it the flags that were given.
