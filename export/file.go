@@ -116,6 +116,8 @@ func (r recipe) complete(o *Options) error {
 	switch {
 	case !r.solves && (o.Solver.B != nil || o.Unroll != 0 || o.Adaptive):
 		return fmt.Errorf("export: a %s takes no steps and has no solver; leave both out, or export a %s", r.kind, flow.SamplerKind)
+	case o.Solver.Past != 0:
+		return fmt.Errorf("export: %s looks back at the step before, which no graph keeps; take a Runge–Kutta method such as midpoint or heun", o.Solver.Name)
 	case o.Unroll < 0 || o.Unroll > maxUnrolled:
 		return fmt.Errorf("export: %d unrolled steps, want 1 to %d, or 0 for a Loop that takes any number", o.Unroll, maxUnrolled)
 	}

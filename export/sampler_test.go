@@ -38,7 +38,7 @@ func TestSampler(t *testing.T) {
 	for name, m := range kinds(t) {
 		for i, o := range []export.Options{
 			{}, {Solver: solver.Heun}, {Solver: solver.RK4}, {Unroll: 5}, {Unroll: 3, Solver: solver.RK4}, {Guidance: true}, {Guidance: true, Solver: solver.Heun},
-			{Guidance: true, Unroll: 4, Solver: solver.Midpoint}, {Profile: onnx.Modern, Solver: solver.RK4},
+			{Guidance: true, Unroll: 4, Solver: solver.Midpoint}, {Profile: onnx.Modern, Solver: solver.RK4}, {Solver: solver.Bosh3}, {Unroll: 2, Solver: solver.Dopri5},
 		} {
 			if o.Guidance && m.Spec.Condition.Kind == flow.Unconditional {
 				continue

@@ -19,13 +19,13 @@ type place struct {
 // step adds one step of method m from x: stage i is k_i = f(x + h Σ A[i][j] k_j, t + C[i] h), the step x + h Σ B[i] k_i.
 func step(b *graph.Builder, m solver.Tableau, f *field, x *graph.Value, g place) *graph.Value {
 	var k []*graph.Value
-	for i := range m.B {
+	for i := range m.Stages() {
 		b.Scope(fmt.Sprintf("stage.%d", i), func() {
 			y := combine(b, x, k, m.A[i], g)
 			k = append(k, f.at(b, y, g.at(b, m.C[i])))
 		})
 	}
-	return combine(b, x, k, m.B, g)
+	return combine(b, x, k, m.B[:len(k)], g)
 }
 
 // combine is x + Σ (h c_i) k_i.

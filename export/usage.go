@@ -89,7 +89,7 @@ func methodText(s flow.Spec, o Options) string {
 	if !s.Grid.Even() {
 		grid = ", uneven as the metadata key " + flow.Prefix + "grid says"
 	}
-	return fmt.Sprintf("%s steps of %s's method from t = 0 (noise) to t = 1 (data)%s, %s, each with %d evaluations of the velocity", n, o.Solver.Name, grid, how, len(o.Solver.B))
+	return fmt.Sprintf("%s steps of %s's method from t = 0 (noise) to t = 1 (data)%s, %s, each with %d evaluations of the velocity", n, o.Solver.Name, grid, how, o.Solver.Stages())
 }
 
 func stepsText(o Options) string {

@@ -97,7 +97,7 @@ func (s Sampler) stages() int {
 	if s.SDE != nil {
 		return s.SDE.method().Stages()
 	}
-	return len(s.Method.B)
+	return s.Method.Stages()
 }
 
 // start writes x0 of rows from at on: noise, or rows of the source in model space.

@@ -137,11 +137,13 @@ func (f *exportSettings) options(cmd *cobra.Command) (o export.Options, err erro
 	return o, nil
 }
 
-// methods are the names of the solvers.
+// methods are the names of the solvers that a graph can hold: those that do not look back.
 func methods() []string {
 	var names []string
 	for _, m := range solver.Methods {
-		names = append(names, m.Name)
+		if m.Past == 0 {
+			names = append(names, m.Name)
+		}
 	}
 	return names
 }

@@ -152,6 +152,7 @@ func TestMistakes(t *testing.T) {
 		"export to a folder":    {[]string{"export", dir, "--force", "--run", filepath.Join(dir, "gone"), "--parity", "native"}, "is a folder"},
 		"no library":            {[]string{"doctor", "--json", "--ort-lib", filepath.Join(dir, "none.so")}, "onnxruntime"},
 		"unknown metric":        {[]string{"evaluate", model, "moons", "--metrics", "w3"}, "unknown metric"},
+		"graph looking back":    {[]string{"export", filepath.Join(dir, "s.onnx"), "--run", filepath.Join(dir, "run"), "--graph", "sampler", "--solver", "ab2", "--parity", "native"}, "looks back"},
 		"unknown curve solver":  {[]string{"evaluate", model, "moons", "--solvers", "eular"}, `did you mean "euler"`},
 		"too few true rows":     {[]string{"evaluate", model, "moons:n=100", "-n", "51", "--engine", "native"}, "at most 50 samples"},
 		"other dimensions":      {[]string{"evaluate", model, "digits", "--engine", "native"}, "choose the model's columns"},

@@ -61,7 +61,7 @@ whatever the batch, the number of rows or the machine. The file is all that is n
 	s.StringVar(&f.class, "class", "", "class of all samples, by name, or by number where classes have no names (default: none)")
 	s.Float64SliceVar(&f.given, "condition", nil, "numbers that all samples are conditioned on, for a model trained with --condition (default: none)")
 	s.IntVar(&f.s.Steps, "steps", 100, "steps of the solver")
-	s.StringVar(&f.solver, "solver", "euler", "euler, midpoint, heun or rk4")
+	s.StringVar(&f.solver, "solver", "euler", strings.Join(methods(), ", ")+" or ab2")
 	s.StringVar(&f.schedule, "schedule", "", "path to sample along in place of the model's own: a name of train --schedule")
 	s.StringVar(&f.grid, "grid", "", "where the steps lie, quantiles of "+strings.Join(flow.TimesNames(), ", ")+" (default: the model's)")
 	s.Float64Var(&f.shift, "shift", 0, "time shift of the steps in place of the grid's own: above 1 more of them near the noise, 1 for none")

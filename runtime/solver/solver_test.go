@@ -52,11 +52,14 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// A tableau is consistent: rows of A sum to C, B sums to 1.
+// A tableau is consistent: rows of A sum to C, B sums to 1, E to 0.
 func TestTableaus(t *testing.T) {
 	for _, m := range solver.Methods {
-		sum := 0.0
+		sum, estimate := 0.0, 0.0
 		for i, b := range m.B {
+			if m.E != nil {
+				estimate += m.E[i]
+			}
 			sum += b
 			row := 0.0
 			for _, a := range m.A[i] {
@@ -66,8 +69,8 @@ func TestTableaus(t *testing.T) {
 				t.Errorf("%s: row %d", m.Name, i)
 			}
 		}
-		if math.Abs(sum-1) > 1e-15 {
-			t.Errorf("%s: weights sum to %g", m.Name, sum)
+		if math.Abs(sum-1) > 1e-15 || math.Abs(estimate) > 1e-15 {
+			t.Errorf("%s: weights sum to %g, those of the error to %g", m.Name, sum, estimate)
 		}
 		if got, err := solver.Parse(m.Name); err != nil || got.Name != m.Name {
 			t.Errorf("Parse(%q): %v", m.Name, err)

@@ -120,15 +120,15 @@ type Rule struct {
 }
 
 // Evaluations of the field for each sample.
-func (r Rule) Evaluations() int { return r.Steps * len(r.Method.B) }
+func (r Rule) Evaluations() int { return r.Steps * r.Method.Stages() }
 
 // Budgets are the rules that spend exactly the given numbers of evaluations; those that a method cannot spend are left out.
 func Budgets(methods []solver.Tableau, evaluations []int) []Rule {
 	var out []Rule
 	for _, m := range methods {
 		for _, n := range evaluations {
-			if n > 0 && n%len(m.B) == 0 {
-				out = append(out, Rule{m, n / len(m.B)})
+			if n > 0 && n%m.Stages() == 0 {
+				out = append(out, Rule{m, n / m.Stages()})
 			}
 		}
 	}
