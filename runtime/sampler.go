@@ -14,10 +14,11 @@ import (
 // Sampler draws samples: noise of a seed, solved to t = 1, in data units. The zero values of the settings are good choices.
 type Sampler struct {
 	Field    VelocityField
-	Method   solver.Tableau // zero: Euler
-	SDE      *SDE           // draw with noise on the way, by a method of its own; nil: do not
-	Steps    int            // 0 means 100
-	Grid     *flow.Grid     // where the steps lie; nil: the model's own
+	Method   solver.Tableau   // zero: Euler
+	SDE      *SDE             // draw with noise on the way, by a method of its own; nil: do not
+	Steps    int              // 0 means 100
+	Grid     *flow.Grid       // where the steps lie; nil: the model's own
+	Adaptive *solver.Adaptive // if not nil, rows choose their own steps, and Method, Steps and Grid say nothing
 	Seed     uint64
 	Source   tensor.Tensor         // x0 [N, D...] in data units, for a model that starts at rows of a data set, and for no other
 	Offset   uint64                // number of the first row: a job can be cut into shards
@@ -28,13 +29,44 @@ type Sampler struct {
 // Stats tell what a Sample cost.
 type Stats struct {
 	Rows        int
-	Steps       int
-	Evaluations int // of the field for each row
+	Steps       int     // 0 where rows chose their own
+	Evaluations int     // of the field for each row, or for the row that took most
+	Mean        float64 // evaluations a row
 }
 
 // Sample fills dst [N, D...] (or [N, D] flat) with samples in data units. y is the condition of each row, the zero Tensor for none; see VelocityField. Rows do
 // not depend on Batch. The context is looked at before each step.
 func (s Sampler) Sample(ctx context.Context, dst, y tensor.Tensor) (Stats, error) {
+	spec := s.Field.Spec()
+	dim := spec.Dim()
+	if dst.Rank() > 0 {
+		if err := s.checkSource(dst.Dim(0)); err != nil {
+			return Stats{}, err
+		}
+	}
+	return s.run(ctx, dst, y, false, s.start,
+		func(x []float32, at int) { spec.Normaliser.Decode(dst.Float32()[at*dim:at*dim+len(x)], x, dim) })
+}
+
+// Encode fills dst with the noise that rows [N, D...] of data units come from: the flow in reverse, from t = 1 to 0. dst may be rows. For a model that
+// starts at rows of a data set it is such rows, in data units.
+func (s Sampler) Encode(ctx context.Context, dst, rows, y tensor.Tensor) (Stats, error) {
+	spec := s.Field.Spec()
+	dim := spec.Dim()
+	if rows.DType() != tensor.Float32 || rows.Len() != dst.Len() {
+		return Stats{}, fmt.Errorf("runtime: noise of %v into %v, want float32 [N %v] both", rows, dst, spec.Dims)
+	}
+	return s.run(ctx, dst, y, true,
+		func(x []float32, at int) { spec.Normaliser.Encode(x, rows.Float32()[at*dim:at*dim+len(x)]) },
+		func(x []float32, at int) {
+			if copy(dst.Float32()[at*dim:], x); spec.Source == flow.DataSource {
+				spec.Normaliser.Decode(dst.Float32()[at*dim:at*dim+len(x)], x, dim)
+			}
+		})
+}
+
+// run solves batch by batch, in reverse from t = 1. start writes the first state of the rows from at on, end reads the last; both in model space.
+func (s Sampler) run(ctx context.Context, dst, y tensor.Tensor, reverse bool, start, end func(x []float32, at int)) (Stats, error) {
 	spec := s.Field.Spec()
 	dim := spec.Dim()
 	if dst.DType() != tensor.Float32 || dst.Rank() < 1 || dst.Dim(0) > 0 && dst.Len() != dst.Dim(0)*dim {
@@ -53,6 +85,9 @@ func (s Sampler) Sample(ctx context.Context, dst, y tensor.Tensor) (Stats, error
 		s.Method = solver.Euler
 	}
 	if s.SDE != nil {
+		if reverse || s.Adaptive != nil {
+			return Stats{}, fmt.Errorf("runtime: noise on the way goes from noise to data in given steps; leave it out to encode rows or to choose steps")
+		}
 		if err := spec.CheckScore(); err != nil {
 			return Stats{}, fmt.Errorf("runtime: noise on the way: %w", err)
 		}
@@ -61,14 +96,17 @@ func (s Sampler) Sample(ctx context.Context, dst, y tensor.Tensor) (Stats, error
 	if err != nil {
 		return Stats{}, err
 	}
+	if reverse {
+		slices.Reverse(times)
+	}
 	n := dst.Dim(0)
 	if !y.IsZero() && (y.Rank() < 1 || y.Dim(0) != n) {
 		return Stats{}, fmt.Errorf("runtime: condition %v for %d samples", y, n)
 	}
-	if err := s.checkSource(n); err != nil {
-		return Stats{}, err
+	if s.Adaptive != nil {
+		return s.adapt(ctx, n, y, []float64{times[0], times[len(times)-1]}, start, end)
 	}
-	stats := Stats{Rows: n, Steps: s.Steps, Evaluations: s.Steps * s.stages()}
+	stats := Stats{Rows: n, Steps: s.Steps, Evaluations: s.Steps * s.stages(), Mean: float64(s.Steps * s.stages())}
 	var b *batch
 	for at := 0; at < n; at += s.Batch {
 		rows := min(s.Batch, n-at)
@@ -79,7 +117,7 @@ func (s Sampler) Sample(ctx context.Context, dst, y tensor.Tensor) (Stats, error
 			b.y = rowsOf(y, at, rows)
 		}
 		x := b.x.Float32()
-		s.start(x, at)
+		start(x, at)
 		var each func(int)
 		if s.Progress != nil {
 			each = func(step int) { s.Progress(at*s.Steps+rows*(step+1), n*s.Steps) }
@@ -87,7 +125,33 @@ func (s Sampler) Sample(ctx context.Context, dst, y tensor.Tensor) (Stats, error
 		if err := b.run(ctx, s.Offset+uint64(at), times, each); err != nil {
 			return stats, err
 		}
-		spec.Normaliser.Decode(dst.Float32()[at*dim:(at+rows)*dim], x, dim)
+		end(x, at)
+	}
+	return stats, nil
+}
+
+// adapt is run with steps that rows choose for themselves. Progress counts rows.
+func (s Sampler) adapt(ctx context.Context, n int, y tensor.Tensor, times []float64, start, end func(x []float32, at int)) (Stats, error) {
+	stats, dim := Stats{Rows: n}, s.Field.Spec().Dim()
+	for at := 0; at < n; at += s.Batch {
+		c := newClimb(s.Field, min(s.Batch, n-at))
+		if !y.IsZero() {
+			c.y = rowsOf(y, at, c.n)
+		}
+		if s.Progress != nil {
+			c.progress = func(arrived int) { s.Progress(at+arrived+1, n) }
+		}
+		x := make([]float32, c.n*dim)
+		start(x, at)
+		evaluations, err := c.solve(ctx, *s.Adaptive, x, times, nil)
+		if err != nil {
+			return stats, fmt.Errorf("runtime: rows from %d on: %w", at, err)
+		}
+		for _, e := range evaluations {
+			stats.Evaluations = max(stats.Evaluations, e)
+			stats.Mean += float64(e) / float64(n)
+		}
+		end(x, at)
 	}
 	return stats, nil
 }

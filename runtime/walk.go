@@ -81,7 +81,7 @@ func (w *walk) logNormal(x []float64) float64 {
 // field is the right-hand side of some rows, nil for all: u, then −∇·u for each probe. t is one time, or one for each of them.
 func (w *walk) field(ctx context.Context, dst, state, t []float64, rows []int) error {
 	count := len(dst) / w.width()
-	size := w.size(count)
+	size := halves(w.n, count)
 	p := w.place(size)
 	for i := range size { // the last row stands in for those beyond
 		r := min(i, count-1)
@@ -107,18 +107,6 @@ func (w *walk) field(ctx context.Context, dst, state, t []float64, rows []int) e
 		}
 	}
 	return nil
-}
-
-// fewRows is the least number of rows that a batch is cut to: fewer cost hardly less.
-const fewRows = 8
-
-// size is how many rows are evaluated for a number of rows: all, or a half, a quarter, …, so that engines see few batch sizes.
-func (w *walk) size(count int) int {
-	n := w.n
-	for half := (n + 1) / 2; half >= max(count, fewRows); half = (n + 1) / 2 {
-		n = half
-	}
-	return n
 }
 
 func (w *walk) place(n int) *place {
