@@ -51,11 +51,14 @@ func (f *logProbFlags) check(given func(name string) bool, out string) error {
 }
 
 // draw fills samples and returns their log-densities, nil unless they are asked for.
-func (f *sampleFlags) draw(cmd *cobra.Command, file []byte, samples, y tensor.Tensor) ([]float64, error) {
+func (f *sampleFlags) draw(cmd *cobra.Command, file []byte, samples, y tensor.Tensor, given *data.Set) ([]float64, error) {
 	if f.logProb.on {
 		return f.logProb.sample(cmd, file, &f.engines, f.s, samples, y)
 	}
-	_, err := f.s.Sample(cmd.Context(), samples, y)
+	stats, err := f.solve(cmd.Context(), samples, y, given)
+	if err == nil && f.s.Adaptive != nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %.1f evaluations a row, at most %d\n", f.solver, stats.Mean, stats.Evaluations)
+	}
 	return nil, err
 }
 

@@ -26,6 +26,7 @@ type sampleFlags struct {
 	guidance guidanceFlags
 	logProb  logProbFlags
 	sde      sdeFlags
+	adaptive adaptiveFlags
 	s        runtime.Sampler
 	n        int
 	perClass int
@@ -46,7 +47,8 @@ func sampleCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sample MODEL.onnx",
 		Short: "Draw samples from an exported model",
-		Long: `Draw samples: noise of the seed, Euler steps x += u(x, t)/n at t = 0, 1/n, …, (n−1)/n, back to data units. Row k of a seed is the same
+		Long: `Draw samples: noise of the seed, Euler steps x += u(x, t)/n at t = 0, 1/n, …, (n−1)/n, back to data units. The solvers bosh3 and dopri5 choose
+the steps of each row by --rtol and --atol, unless --steps is given. Row k of a seed is the same
 whatever the batch, the number of rows or the machine. The file is all that is needed. Without -o the samples go to standard output as CSV;
 -o takes .csv, .npy or .png (a grid for images, a scatter plot in two dimensions).`,
 		Example: `  fmtool sample model.onnx -n 64 --steps 50
@@ -60,7 +62,7 @@ whatever the batch, the number of rows or the machine. The file is all that is n
 	s.IntVar(&f.perClass, "per-class", 0, "samples of each class, in order, instead of -n")
 	s.StringVar(&f.class, "class", "", "class of all samples, by name, or by number where classes have no names (default: none)")
 	s.Float64SliceVar(&f.given, "condition", nil, "numbers that all samples are conditioned on, for a model trained with --condition (default: none)")
-	s.IntVar(&f.s.Steps, "steps", 100, "steps of the solver")
+	s.IntVar(&f.s.Steps, "steps", 100, "steps of the solver; with bosh3 and dopri5, given, it stands in place of a tolerance")
 	s.StringVar(&f.solver, "solver", "euler", strings.Join(methods(), ", ")+" or ab2")
 	s.StringVar(&f.schedule, "schedule", "", "path to sample along in place of the model's own: a name of train --schedule")
 	s.StringVar(&f.grid, "grid", "", "where the steps lie, quantiles of "+strings.Join(flow.TimesNames(), ", ")+" (default: the model's)")
@@ -72,6 +74,7 @@ whatever the batch, the number of rows or the machine. The file is all that is n
 	s.StringVarP(&f.out, "out", "o", "", "file to write: .csv, .npy or .png")
 	s.StringVar(&f.beside, "beside", "", "data set to draw left of a scatter plot")
 	s.BoolVar(&f.force, "force", false, "replace an existing file")
+	f.adaptive.add(cmd)
 	f.guidance.add(cmd)
 	f.logProb.add(cmd)
 	f.sde.add(cmd)
@@ -99,8 +102,18 @@ func (f *sampleFlags) run(cmd *cobra.Command, path string) error {
 	if err := f.sde.method(&f.s, f.solver, cmd.Flags().Changed("solver"), spec); err != nil {
 		return err
 	}
+	if f.s.Adaptive, err = f.adaptive.check(cmd.Flags().Changed, f.s.Method); err != nil {
+		return err
+	}
 	if err := f.count(spec, cmd.Flags().Changed("n"), cmd.Flags().Changed("per-class")); err != nil {
 		return err
+	}
+	given, err := f.adaptive.rows(spec)
+	if err != nil {
+		return err
+	}
+	if given != nil {
+		f.n = given.Len()
 	}
 	y, err := f.condition(spec)
 	if err != nil {
@@ -134,7 +147,7 @@ func (f *sampleFlags) run(cmd *cobra.Command, path string) error {
 	}
 	f.s.Progress = sampleProgress(cmd.ErrOrStderr())
 	samples := tensor.New(tensor.Float32, f.n, spec.Dim())
-	logs, err := f.draw(cmd, file, samples, y)
+	logs, err := f.draw(cmd, file, samples, y, given)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"math"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Samples by chosen steps are those of many given ones, their evaluations are reported, and --reverse takes them back to the noise of the seed.
+func TestChosenStepsAndBack(t *testing.T) {
+	dir, model := small(t)
+	file := filepath.Join(dir, "samples.csv")
+	_, talk, err := run("sample", model, "--solver", "dopri5", "--seed", "4", "--engine", "native", "-o", file)
+	if err != "" || !strings.Contains(talk, "evaluations a row, at most") {
+		t.Fatalf("%q %q", talk, err)
+	}
+	chosen, _, _ := run("sample", model, "--solver", "dopri5", "--seed", "4", "--engine", "native")
+	given, talk, err := run("sample", model, "--solver", "rk4", "--seed", "4", "--engine", "native")
+	if d := apart(t, chosen, given); err != "" || talk != "" || d > 1e-3 {
+		t.Errorf("chosen and given steps are %g apart; %q %q", d, talk, err)
+	}
+	byChosen, _, err1 := run("sample", model, "--reverse", file, "--solver", "dopri5", "--engine", "native")
+	byGiven, _, err2 := run("sample", model, "--reverse", file, "--solver", "dopri5", "--steps", "50", "--engine", "native")
+	if d := apart(t, byChosen, byGiven); err1+err2 != "" || d > 1e-3 || apart(t, byChosen, chosen) < 0.1 {
+		t.Errorf("noise by chosen and given steps is %g apart; %q %q", d, err1, err2)
+	}
+}
+
+// apart is the greatest difference of the numbers of two CSVs.
+func apart(t *testing.T, a, b string) float64 {
+	t.Helper()
+	x, y := strings.FieldsFunc(a, comma)[2:], strings.FieldsFunc(b, comma)[2:]
+	if len(x) != len(y) || len(x) < 32 {
+		t.Fatalf("%d and %d fields", len(x), len(y))
+	}
+	worst := 0.0
+	for i := range x {
+		v, err1 := strconv.ParseFloat(x[i], 64)
+		w, err2 := strconv.ParseFloat(y[i], 64)
+		if err1 == nil && err2 == nil {
+			worst = max(worst, math.Abs(v-w))
+		}
+	}
+	return worst
+}
+
+func comma(r rune) bool { return r == ',' || r == '\n' }
