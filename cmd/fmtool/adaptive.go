@@ -32,7 +32,7 @@ func (f *adaptiveFlags) add(cmd *cobra.Command) {
 // check returns the settings of steps that rows choose, nil for a method of given steps, and refuses flags that say nothing to the method.
 func (f *adaptiveFlags) check(given func(name string) bool, m solver.Tableau) (*solver.Adaptive, error) {
 	if f.reverse != "" {
-		for _, name := range []string{"n", "per-class", "seed", "offset", "log-prob", "beside", "sde"} {
+		for _, name := range []string{"n", "per-class", "seed", "offset", "log-prob", "beside", "sde", "source"} {
 			if given(name) {
 				return nil, fmt.Errorf("--reverse takes given rows to their noise; leave --%s out", name)
 			}

@@ -119,8 +119,10 @@ func (f *sampleFlags) run(cmd *cobra.Command, path string) error {
 	if err != nil {
 		return err
 	}
-	if f.s.Source, err = f.start(spec); err != nil {
-		return err
+	if given == nil {
+		if f.s.Source, err = f.start(spec); err != nil {
+			return err
+		}
 	}
 	write, err := f.writer(spec)
 	if err != nil {
