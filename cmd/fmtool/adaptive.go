@@ -20,6 +20,7 @@ import (
 type adaptiveFlags struct {
 	rtol, atol float64
 	reverse    string
+	trajectory bool
 }
 
 func (f *adaptiveFlags) add(cmd *cobra.Command) {
@@ -27,6 +28,7 @@ func (f *adaptiveFlags) add(cmd *cobra.Command) {
 	s.Float64Var(&f.rtol, "rtol", solver.DefaultTolerance, "relative tolerance of bosh3 and dopri5 in a step, in model space")
 	s.Float64Var(&f.atol, "atol", solver.DefaultTolerance, "absolute tolerance of bosh3 and dopri5 in a step, in model space")
 	s.StringVar(&f.reverse, "reverse", "", "data set whose rows to take back to the noise they come from, instead of drawing samples")
+	s.BoolVar(&f.trajectory, "trajectory", false, "write the rows at every time of the steps, after a column t, time by time")
 }
 
 // check returns the settings of steps that rows choose, nil for a method of given steps, and refuses flags that say nothing to the method.
@@ -38,6 +40,9 @@ func (f *adaptiveFlags) check(given func(name string) bool, m solver.Tableau) (*
 			}
 		}
 	}
+	if f.trajectory && (f.reverse != "" || given("log-prob") || given("beside")) {
+		return nil, errors.New("--trajectory writes the way to samples; leave --reverse, --log-prob and --beside out")
+	}
 	tolerance := given("rtol") || given("atol")
 	switch {
 	case m.E == nil && tolerance:
@@ -48,7 +53,7 @@ func (f *adaptiveFlags) check(given func(name string) bool, m solver.Tableau) (*
 		return nil, errors.New("--log-prob takes given steps; leave --rtol and --atol out")
 	case m.E == nil || given("steps") || given("log-prob"):
 		return nil, nil
-	case given("grid") || given("shift"):
+	case (given("grid") || given("shift")) && !f.trajectory:
 		return nil, fmt.Errorf("--grid and --shift place given steps, and %s chooses its own; add --steps", m.Name)
 	case !(f.rtol > 0 && f.atol >= 0):
 		return nil, fmt.Errorf("--rtol %g, --atol %g: want positive numbers", f.rtol, f.atol)

@@ -47,3 +47,22 @@ func apart(t *testing.T, a, b string) float64 {
 }
 
 func comma(r rune) bool { return r == ',' || r == '\n' }
+
+// A trajectory has every row at every time, the samples last.
+func TestTrajectoryIsWritten(t *testing.T) {
+	_, model := small(t)
+	for _, name := range []string{"ab2", "bosh3"} {
+		args := []string{"sample", model, "-n", "3", "--steps", "5", "--solver", name, "--engine", "native"}
+		way, _, err1 := run(append(args, "--trajectory")...)
+		samples, _, err2 := run(args...)
+		lines, last := strings.Split(strings.TrimSpace(way), "\n"), strings.Split(strings.TrimSpace(samples), "\n")
+		if err1+err2 != "" || len(lines) != 1+6*3 || !strings.HasPrefix(lines[0], "t,") || !strings.HasPrefix(lines[1], "0,") {
+			t.Fatalf("%q %q: %d lines\n%s", err1, err2, len(lines), way)
+		}
+		for i, line := range last[1:] {
+			if got := lines[1+5*3+i]; got != "1,"+line {
+				t.Errorf("%s: row %d ends as %q, want %q after t", name, i, got, line)
+			}
+		}
+	}
+}

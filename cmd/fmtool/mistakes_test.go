@@ -152,6 +152,8 @@ func TestMistakes(t *testing.T) {
 		"export to a folder":    {[]string{"export", dir, "--force", "--run", filepath.Join(dir, "gone"), "--parity", "native"}, "is a folder"},
 		"no library":            {[]string{"doctor", "--json", "--ort-lib", filepath.Join(dir, "none.so")}, "onnxruntime"},
 		"unknown metric":        {[]string{"evaluate", model, "moons", "--metrics", "w3"}, "unknown metric"},
+		"picture of a way":      {[]string{"sample", model, "--trajectory", "-o", filepath.Join(dir, "w.png"), "--engine", "native"}, ".csv or .npy"},
+		"way back":              {[]string{"sample", model, "--trajectory", "--reverse", "moons", "--engine", "native"}, "leave --reverse"},
 		"tolerance of Euler":    {[]string{"sample", model, "--rtol", "1e-3", "--engine", "native"}, "--solver euler takes --steps"},
 		"steps and tolerance":   {[]string{"sample", model, "--solver", "dopri5", "--steps", "5", "--atol", "1e-3", "--engine", "native"}, "exclude each other"},
 		"grid of chosen steps":  {[]string{"sample", model, "--solver", "dopri5", "--shift", "3", "--engine", "native"}, "add --steps"},

@@ -128,6 +128,9 @@ func (f *sampleFlags) run(cmd *cobra.Command, path string) error {
 	if err != nil {
 		return err
 	}
+	if err := f.checkWay(spec); err != nil {
+		return err
+	}
 	e, err := f.engines.open()
 	if err != nil {
 		return err
@@ -148,17 +151,12 @@ func (f *sampleFlags) run(cmd *cobra.Command, path string) error {
 		return err
 	}
 	f.s.Progress = sampleProgress(cmd.ErrOrStderr())
-	samples := tensor.New(tensor.Float32, f.n, spec.Dim())
-	logs, err := f.draw(cmd, file, samples, y, given)
+	set, err := f.set(cmd, file, spec, y, given)
 	if err != nil {
 		return err
 	}
-	set := &data.Set{Rows: samples.Float32(), Dims: spec.Dims, Columns: spec.Columns}
-	if spec.Condition.Kind == flow.Labels && !y.IsZero() {
-		set.Labels, set.Classes = y.Int64(), spec.Condition.Names
-	}
 	var b bytes.Buffer
-	if err := write(&b, beside(set, spec, logs)); err != nil {
+	if err := write(&b, set); err != nil {
 		return err
 	}
 	if f.out == "" {
@@ -166,6 +164,23 @@ func (f *sampleFlags) run(cmd *cobra.Command, path string) error {
 		return err
 	}
 	return checkpoint.WriteFile(checkpoint.Disk, f.out, b.Bytes())
+}
+
+// set is what is written: the samples, beside their log-densities if these are asked for, or their way.
+func (f *sampleFlags) set(cmd *cobra.Command, file []byte, spec flow.Spec, y tensor.Tensor, given *data.Set) (*data.Set, error) {
+	if f.adaptive.trajectory {
+		return f.way(cmd.Context(), spec, y)
+	}
+	samples := tensor.New(tensor.Float32, f.n, spec.Dim())
+	logs, err := f.draw(cmd, file, samples, y, given)
+	if err != nil {
+		return nil, err
+	}
+	set := &data.Set{Rows: samples.Float32(), Dims: spec.Dims, Columns: spec.Columns}
+	if spec.Condition.Kind == flow.Labels && !y.IsZero() {
+		set.Labels, set.Classes = y.Int64(), spec.Condition.Names
+	}
+	return beside(set, spec, logs), nil
 }
 
 // path is the field on the schedule that is asked for.
