@@ -41,6 +41,14 @@ func (s Sampler) checkRows(n int, y tensor.Tensor) error {
 	if n < 1 || s.Steps < 1 || !y.IsZero() && (y.Rank() < 1 || y.Dim(0) != n) {
 		return fmt.Errorf("runtime: trajectories of %d rows in %d steps under condition %v: want positive numbers, a condition for each row", n, s.Steps, y)
 	}
+	if s.SDE != nil {
+		if s.Adaptive != nil {
+			return fmt.Errorf("runtime: noise on the way goes in given steps; leave it out to choose steps")
+		}
+		if err := s.Field.Spec().CheckScore(); err != nil {
+			return fmt.Errorf("runtime: noise on the way: %w", err)
+		}
+	}
 	return s.checkSource(n)
 }
 
@@ -63,15 +71,15 @@ func (s Sampler) frames(ctx context.Context, n int, y tensor.Tensor, times []flo
 	}
 	b := newBatch(s, n)
 	b.y = y
-	s.start(b.stepper.State(), 0)
-	if !show(times[0], b.stepper.State(), 0) {
+	s.start(b.x.Float32(), 0)
+	if !show(times[0], b.x.Float32(), 0) {
 		return nil
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	stopped := false
-	err := b.stepper.Run(ctx, b.field, times, func(step int) {
-		if stopped = !show(times[step+1], b.stepper.State(), (step+1)*s.Method.Stages()); stopped {
+	err := b.run(ctx, s.Offset, times, func(step int) {
+		if stopped = !show(times[step+1], b.x.Float32(), (step+1)*s.stages()); stopped {
 			stop() // before the next step
 		}
 	})

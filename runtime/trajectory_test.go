@@ -19,6 +19,7 @@ func TestTrajectory(t *testing.T) {
 	for name, s := range map[string]runtime.Sampler{
 		"euler":  {Steps: 4},
 		"ab2":    {Steps: 4, Method: solver.AB2},
+		"sde":    {Steps: 4, SDE: &runtime.SDE{}},
 		"heun":   {Steps: 4, Method: solver.Heun},
 		"dopri5": {Steps: 4, Adaptive: &solver.Adaptive{RTol: 1e-6, ATol: 1e-6}},
 	} {
@@ -29,7 +30,7 @@ func TestTrajectory(t *testing.T) {
 			t.Fatal(err)
 		}
 		noise := s
-		noise.Field = still{m}
+		noise.Field, noise.SDE = still{m}, nil
 		if _, err := noise.Sample(t.Context(), first, y); err != nil {
 			t.Fatal(err)
 		}
