@@ -24,7 +24,8 @@ import (
 // that was trained short of an end is that of its samples, and differs from the data's by what flow.Defects and flow.Interval tell.
 type Likelihood struct {
 	Field    DivergenceField
-	Method   solver.Tableau        // zero: RK4
+	Method   solver.Tableau        // of equal steps; zero: RK4
+	Adaptive *solver.Adaptive      // steps that each row chooses by its errors, those of its log-density included, instead of Method and Steps
 	Steps    int                   // 0 means 100
 	Grid     *flow.Grid            // where the steps lie; nil: the model's own
 	Batch    int                   // rows at a time; 0 means 256
@@ -35,7 +36,7 @@ type Likelihood struct {
 type Densities struct {
 	Log         []float64 // log p, the mean over the probes if it is estimated
 	Err         []float64 // standard error of that mean; nil if exact or of a single probe
-	Evaluations int       // of the field and its divergence for each row
+	Evaluations int       // of the field and its divergence for each row; of adaptive steps for the row that took most
 	unknown     float64   // error of the probes if Err is nil
 }
 
@@ -137,6 +138,9 @@ func (l Likelihood) run(ctx context.Context, rows, y tensor.Tensor, reverse bool
 // settled is the settings with zeros replaced.
 func (l Likelihood) settled() Likelihood {
 	l.Steps, l.Batch = orElse(l.Steps, 100), orElse(l.Batch, 256)
+	if l.Adaptive != nil {
+		l.Steps = 1 // from end to end
+	}
 	if l.Method.B == nil {
 		l.Method = solver.RK4
 	}
@@ -168,7 +172,11 @@ func (l Likelihood) solve(ctx context.Context, w *walk, grid []float64, each fun
 	all := func(ctx context.Context, dst, x []float64, t float64) error {
 		return w.field(ctx, dst, x, []float64{t}, nil)
 	}
-	for s, err := range l.Method.Solve(ctx, all, w.state, grid) {
+	states := l.Method.Solve(ctx, all, w.state, grid)
+	if l.Adaptive != nil {
+		states = l.Adaptive.Solve(ctx, w.field, w.state, w.n, grid)
+	}
+	for s, err := range states {
 		if err != nil {
 			return fmt.Errorf("runtime: likelihood: %w", err)
 		}

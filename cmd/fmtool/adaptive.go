@@ -24,11 +24,17 @@ type adaptiveFlags struct {
 }
 
 func (f *adaptiveFlags) add(cmd *cobra.Command) {
+	f.addTolerances(cmd)
+	s := cmd.Flags()
+	s.StringVar(&f.reverse, "reverse", "", "data set whose rows to take back to the noise they come from, instead of drawing samples")
+	s.BoolVar(&f.trajectory, "trajectory", false, "write the rows at every time of the steps, after a column t, time by time")
+}
+
+// addTolerances are the flags of steps that rows choose, alone.
+func (f *adaptiveFlags) addTolerances(cmd *cobra.Command) {
 	s := cmd.Flags()
 	s.Float64Var(&f.rtol, "rtol", solver.DefaultTolerance, "relative tolerance of bosh3 and dopri5 in a step, in model space")
 	s.Float64Var(&f.atol, "atol", solver.DefaultTolerance, "absolute tolerance of bosh3 and dopri5 in a step, in model space")
-	s.StringVar(&f.reverse, "reverse", "", "data set whose rows to take back to the noise they come from, instead of drawing samples")
-	s.BoolVar(&f.trajectory, "trajectory", false, "write the rows at every time of the steps, after a column t, time by time")
 }
 
 // check returns the settings of steps that rows choose, nil for a method of given steps, and refuses flags that say nothing to the method.
@@ -49,9 +55,7 @@ func (f *adaptiveFlags) check(given func(name string) bool, m solver.Tableau) (*
 		return nil, fmt.Errorf("--rtol and --atol choose the steps of bosh3 and dopri5; --solver %s takes --steps", cmp.Or(m.Name, "with --sde"))
 	case given("steps") && tolerance:
 		return nil, errors.New("--steps and --rtol or --atol exclude each other: either the steps are given or the tolerance chooses them")
-	case given("log-prob") && tolerance:
-		return nil, errors.New("--log-prob takes given steps; leave --rtol and --atol out")
-	case m.E == nil || given("steps") || given("log-prob"):
+	case m.E == nil || given("steps"):
 		return nil, nil
 	case (given("grid") || given("shift")) && !f.trajectory:
 		return nil, fmt.Errorf("--grid and --shift place given steps, and %s chooses its own; add --steps", m.Name)

@@ -10,6 +10,7 @@ import (
 	"math"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -52,6 +53,7 @@ type likelihoodFlags struct {
 	engines    engineFlags
 	given      givenFlags
 	divergence divergenceFlags
+	adaptive   adaptiveFlags
 	l          runtime.Likelihood
 	solver     string
 	seed       uint64
@@ -78,7 +80,7 @@ by uniform noise, and bits per number are then a bound for the grid's values. Us
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1]) },
 	}
 	s := cmd.Flags()
-	s.StringVar(&f.solver, "solver", "rk4", "a solver of fmtool sample")
+	s.StringVar(&f.solver, "solver", "rk4", strings.Join(solver.Names(), ", ")+"; bosh3 and dopri5 choose the steps of each row, unless --steps is given")
 	s.IntVar(&f.l.Steps, "steps", 100, "steps of the solver")
 	s.IntVar(&f.l.Batch, "batch", 256, "rows at a time; changes no result")
 	s.Uint64Var(&f.seed, "seed", 0, "seed of probes and dequantisation")
@@ -87,6 +89,7 @@ by uniform noise, and bits per number are then a bound for the grid's values. Us
 	s.StringVarP(&f.out, "out", "o", "", "file for the log-density of each row: .csv or .npy")
 	s.BoolVar(&f.asJSON, "json", false, "print the report as JSON")
 	s.BoolVar(&f.force, "force", false, "replace an existing file")
+	f.adaptive.addTolerances(cmd)
 	f.divergence.add(cmd)
 	f.given.add(cmd)
 	f.engines.add(cmd)
@@ -94,7 +97,7 @@ by uniform noise, and bits per number are then a bound for the grid's values. Us
 }
 
 func (f *likelihoodFlags) run(cmd *cobra.Command, path, source string) error {
-	d, err := f.check()
+	d, err := f.check(cmd.Flags().Changed)
 	if err != nil {
 		return err
 	}
@@ -141,7 +144,7 @@ func (f *likelihoodFlags) run(cmd *cobra.Command, path, source string) error {
 }
 
 // check settles the flags before anything is computed.
-func (f *likelihoodFlags) check() (d runtime.Divergence, err error) {
+func (f *likelihoodFlags) check(given func(name string) bool) (d runtime.Divergence, err error) {
 	if f.l.Steps < 1 || f.l.Batch < 1 || !(f.dequantise >= 0) {
 		return d, fmt.Errorf("%d steps, %d rows at a time, bins of %g: want positive numbers", f.l.Steps, f.l.Batch, f.dequantise)
 	}
@@ -157,6 +160,9 @@ func (f *likelihoodFlags) check() (d runtime.Divergence, err error) {
 		}
 	}
 	if f.l.Method, err = solver.Parse(f.solver); err != nil {
+		return d, err
+	}
+	if f.l.Adaptive, err = f.adaptive.check(given, f.l.Method); err != nil {
 		return d, err
 	}
 	return f.divergence.parse(f.seed)

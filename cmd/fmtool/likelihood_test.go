@@ -71,6 +71,12 @@ func TestLogDensitiesForwardAndReverse(t *testing.T) {
 	if err := json.Unmarshal([]byte(report), &r); err != nil || r.Rows != 20 || math.Abs(r.Mean-mean) > 1e-9 {
 		t.Errorf("%v, %+v, want the mean %g", err, r, mean)
 	}
+	adaptive := columnsOf(t, must(t, "sample", model, "--per-class", "10", "--log-prob", "--solver", "dopri5", "--engine", "native"))
+	for i, v := range adaptive["log_density"] {
+		if math.Abs(v-forward["log_density"][i]) > 1e-3 {
+			t.Errorf("sample %d: %g by dopri5, %g by rk4", i, v, forward["log_density"][i])
+		}
+	}
 	other := columnsOf(t, must(t, "sample", model, "--per-class", "10", "--solver", "rk4", "--engine", "native"))
 	for i, x := range other["x"] {
 		if math.Abs(x-forward["x"][i]) > 1e-5 {
@@ -90,6 +96,9 @@ func TestLikelihoodReports(t *testing.T) {
 	}
 	if b, err := os.ReadFile(filepath.Join(dir, "d.npy")); err != nil || !strings.Contains(string(b), "(30, 2)") {
 		t.Errorf("densities and errors: %v", err)
+	}
+	if text := must(t, "likelihood", model, "moons:n=30", "--engine", "native", "--solver", "dopri5", "--rtol", "1e-3"); strings.Contains(text, "400 evaluations") {
+		t.Errorf("dopri5 by tolerance takes the steps of rk4: %q", text)
 	}
 	var r map[string]any
 	one := must(t, "likelihood", model, "moons:n=1", "--engine", "native", "--probes", "1", "--steps", "5", "--json")

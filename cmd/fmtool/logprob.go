@@ -22,7 +22,7 @@ type logProbFlags struct {
 }
 
 func (f *logProbFlags) add(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&f.on, "log-prob", false, "add a column with the log-density of each sample, in nats and data units; use --solver rk4 or better")
+	cmd.Flags().BoolVar(&f.on, "log-prob", false, "add a column with the log-density of each sample, in nats and data units; use --solver rk4 or dopri5")
 	f.divergence.add(cmd)
 }
 
@@ -77,7 +77,7 @@ func (f *logProbFlags) sample(cmd *cobra.Command, file []byte, engines *engineFl
 		return nil, err
 	}
 	defer m.Close() //nolint:errcheck // it only frees
-	l := runtime.Likelihood{Field: m, Method: s.Method, Steps: s.Steps, Grid: s.Grid, Batch: s.Batch, Progress: s.Progress}
+	l := runtime.Likelihood{Field: m, Method: s.Method, Adaptive: s.Adaptive, Steps: s.Steps, Grid: s.Grid, Batch: s.Batch, Progress: s.Progress}
 	found, err := l.Sample(cmd.Context(), dst, y, s.Seed, s.Offset)
 	return found.Log, err
 }
