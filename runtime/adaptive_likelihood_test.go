@@ -28,8 +28,8 @@ func samplesOf(t *testing.T, file []byte, n int) tensor.Tensor {
 	return rows
 }
 
-// Steps that each row chooses by its errors give the closed form's log-densities, in fewer evaluations than equal steps of that accuracy; a row does not
-// depend on the rows beside it, bit for bit.
+// Steps that each row chooses by its errors give the closed form's log-densities, in fewer evaluations than equal steps of that accuracy; a row does
+// not depend on the rows beside it, bit for bit.
 func TestAdaptiveLikelihood(t *testing.T) {
 	file, s := mixed.field(t, "linear", flow.Velocity)
 	rows := samplesOf(t, file, 20)
@@ -67,8 +67,8 @@ func (r *restless) VelocityDivergence(ctx context.Context, u, div, x, t, y, prob
 	return r.DivergenceField.VelocityDivergence(ctx, u, div, x, t, y, probes)
 }
 
-// Probes stay with their rows through an adaptive solve, which steps some rows without the others: the estimates are those of equal steps with the same probes,
-// at about the price of the exact divergence. With new probes at each call the error control sees noise, and pays for it or gives up.
+// Probes stay with their rows through an adaptive solve, which steps some rows without the others: the estimates are those of equal steps with the
+// same probes, at about the price of the exact divergence. With new probes at each call the error control sees noise, and pays for it or gives up.
 func TestProbesAreFixedInAdaptiveSteps(t *testing.T) {
 	file, _ := mixed.field(t, "linear", flow.Velocity)
 	rows, probes := samplesOf(t, file, 20), runtime.Divergence{Probes: 2, Seed: 3}

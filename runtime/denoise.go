@@ -54,8 +54,8 @@ func (d Denoiser) Denoise(ctx context.Context, rows, y tensor.Tensor) error {
 	return nil
 }
 
-// Noise replaces clean rows by noisy ones of that time, x_t = α_t x1 + β_t x0 in data units. The noise of row n of the seed depends on n alone. Columns that
-// were constant in training stay.
+// Noise replaces clean rows by noisy ones of that time, x_t = α_t x1 + β_t x0 in data units. The noise of row n of the seed depends on n alone.
+// Columns that were constant in training stay.
 func (d Denoiser) Noise(rows tensor.Tensor, seed uint64) error {
 	if err := d.check(rows); err != nil {
 		return err

@@ -21,7 +21,8 @@ const maxExact = 1024
 // maxProbes bounds the graph of an estimate likewise.
 const maxProbes = 256
 
-// Divergence is how the divergence of a velocity field is had. The zero value is the exact one, at the price of a backward pass for each element of a sample.
+// Divergence is how the divergence of a velocity field is had. The zero value is the exact one, at the price of a backward pass for each element of a
+// sample.
 type Divergence struct {
 	// Probes is P of Hutchinson's estimate 1/P Σ vᵀ(∂u/∂x)v [HU90, GR19], at the price of a backward pass each; 0 is exact.
 	Probes int

@@ -11,8 +11,8 @@ import (
 	"fmtool/runtime/ort/orttest"
 )
 
-// The graph of a field with its divergence is of ordinary operators: onnxruntime gives the same log-densities, exact and by probes, for networks with labels,
-// with vectors and for images.
+// The graph of a field with its divergence is of ordinary operators: onnxruntime gives the same log-densities, exact and by probes, for networks with
+// labels, with vectors and for images.
 func TestLikelihoodOnOnnxruntime(t *testing.T) {
 	ort := orttest.Engine(t)
 	for name, s := range map[string]flow.Spec{

@@ -9,8 +9,8 @@ import (
 	"fmtool/runtime"
 )
 
-// exactField is the closed-form velocity of a mixture and its divergence in float64, on any schedule. As E[x1 | x] has the Jacobian (α/β²) Cov[x1 | x] and the
-// score is (α E[x1 | x] − x)/β², with c = α/β² tr Cov[x1 | x]
+// exactField is the closed-form velocity of a mixture and its divergence in float64, on any schedule. As E[x1 | x] has the Jacobian (α/β²) Cov[x1 |
+// x] and the score is (α E[x1 | x] − x)/β², with c = α/β² tr Cov[x1 | x]
 //
 //	∇·u = α̇ c − β̇ (α c − D)/β.
 type exactField struct {
@@ -33,8 +33,8 @@ func (f exactField) VelocityDivergence(_ context.Context, u, div, x, t, _, _ ten
 	return nil
 }
 
-// Log-densities on every schedule are the closed form's of the data to 1e-3 nats. Schedules that stop short of t = 1 hold their last velocity, which costs a
-// little; vp starts from data that shows through at t = 0, by α₀ = 0.0066, which is not N(0, I).
+// Log-densities on every schedule are the closed form's of the data to 1e-3 nats. Schedules that stop short of t = 1 hold their last velocity, which
+// costs a little; vp starts from data that shows through at t = 0, by α₀ = 0.0066, which is not N(0, I).
 func TestLikelihoodOnEverySchedule(t *testing.T) {
 	limits := map[string]float64{"vp": 3e-2, "linear-vp": 3e-3}
 	for _, name := range flow.Schedules() {

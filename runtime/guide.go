@@ -18,8 +18,8 @@ type Guidance struct {
 	Weights []float64
 	// Lo and Hi bound the times lo ≤ t < hi of guidance [KY24]; Hi 0 or 1: to the end. At other times the field is u_y, at half the price.
 	Lo, Hi float64
-	// Rescale is φ of [LIN24], which shrinks what guidance has stretched: u ← (1 − φ + φ ‖u_y‖/‖u‖) u, row by row. There the model's output is matched
-	// by its standard deviation, here the velocity by its root mean square, as a mean over a few columns of a table says nothing.
+	// Rescale is φ of [LIN24], which shrinks what guidance has stretched: u ← (1 − φ + φ ‖u_y‖/‖u‖) u, row by row. There the model's output is
+	// matched by its standard deviation, here the velocity by its root mean square, as a mean over a few columns of a table says nothing.
 	Rescale float64
 	// Optimal replaces u_∅ by s* u_∅ with s* = ⟨u_y, u_∅⟩/‖u_∅‖², row by row: CFG-Zero* [FA25].
 	Optimal bool
@@ -79,7 +79,8 @@ func Guide(f VelocityField, g Guidance) (*Guided, error) {
 		return nil, fmt.Errorf("runtime: guidance on a model without condition: train one with labels or a condition, or leave guidance out")
 	}
 	if c.Drop == 0 {
-		return nil, fmt.Errorf("runtime: guidance on a model that was trained without label drop-out, or whose file does not tell: train it with --label-drop 0.1 and export it again")
+		return nil, fmt.Errorf("runtime: guidance on a model that was trained without label drop-out, or whose file does not tell: " +
+			"train it with --label-drop 0.1 and export it again")
 	}
 	return &Guided{field: f, g: g}, g.Check()
 }

@@ -48,8 +48,8 @@ func guide(t *testing.T, f runtime.VelocityField, g runtime.Guidance) *runtime.G
 	return out
 }
 
-// Guidance mixes velocities, at every stage of every step: what a solver by hand does with u_∅ + w (u_y − u_∅) at each stage is what the sampler does with
-// the guided field. Mixing the samples of both conditions, or guiding the first stage alone, gives another answer.
+// Guidance mixes velocities, at every stage of every step: what a solver by hand does with u_∅ + w (u_y − u_∅) at each stage is what the sampler does
+// with the guided field. Mixing the samples of both conditions, or guiding the first stage alone, gives another answer.
 func TestGuidanceAtEveryStage(t *testing.T) {
 	const w, steps = 2.5, 4
 	mixed := func(x, at float32) float32 { o, y := curved(x, at, 2), curved(x, at, 1); return o + w*(y-o) }

@@ -16,12 +16,13 @@ import (
 //
 //	d/dt log p_t(x_t) = −∇·u_t(x_t),   log p(x_1) = log N(x_0; 0, I) − ∫₀¹ ∇·u_t(x_t) dt,
 //
-// the instantaneous change of variables [GR19], integrated as further columns of the state, in float64. Sample goes forward from noise, Data in reverse
-// from the data. The densities are of data units: the normaliser's Jacobian is in them.
+// the instantaneous change of variables [GR19], integrated as further columns of the state, in float64. Sample goes forward from noise, Data in
+// reverse from the data. The densities are of data units: the normaliser's Jacobian is in them.
 //
-// Constant columns are left out: they stay at their value all the way, so in models that have them the samples differ a little from a Sampler's. The model
-// is the field as samplers integrate it, from N(0, I) at t = 0 to t = 1: beyond the times of training it holds its last velocity, so the density of a model
-// that was trained short of an end is that of its samples, and differs from the data's by what flow.Defects and flow.Interval tell.
+// Constant columns are left out: they stay at their value all the way, so in models that have them the samples differ a little from a Sampler's. The
+// model is the field as samplers integrate it, from N(0, I) at t = 0 to t = 1: beyond the times of training it holds its last velocity, so the
+// density of a model that was trained short of an end is that of its samples, and differs from the data's by what flow.Defects and flow.Interval
+// tell.
 type Likelihood struct {
 	Field    DivergenceField
 	Method   solver.Tableau        // of equal steps; zero: RK4
@@ -40,8 +41,8 @@ type Densities struct {
 	unknown     float64   // error of the probes if Err is nil
 }
 
-// Sample fills dst [N, D...] (or flat) with samples in data units, noise rows offset, offset + 1, … of the seed, and returns their log-densities. y is the
-// condition of each row. See Sampler.Sample.
+// Sample fills dst [N, D...] (or flat) with samples in data units, noise rows offset, offset + 1, … of the seed, and returns their log-densities. y
+// is the condition of each row. See Sampler.Sample.
 func (l Likelihood) Sample(ctx context.Context, dst, y tensor.Tensor, seed, offset uint64) (Densities, error) {
 	dim := l.Field.Spec().Dim()
 	rows := dst.Float32()
@@ -60,8 +61,8 @@ func (l Likelihood) Sample(ctx context.Context, dst, y tensor.Tensor, seed, offs
 	})
 }
 
-// Data returns the log-densities of rows [N, D...] (or flat) in data units. y is the condition of each row; the zero Tensor asks a conditional model for its
-// unconditional density.
+// Data returns the log-densities of rows [N, D...] (or flat) in data units. y is the condition of each row; the zero Tensor asks a conditional model
+// for its unconditional density.
 func (l Likelihood) Data(ctx context.Context, rows, y tensor.Tensor) (Densities, error) {
 	spec := l.Field.Spec()
 	n, dim := spec.Normaliser, spec.Dim()
@@ -85,7 +86,8 @@ func (l Likelihood) check(rows, y tensor.Tensor) error {
 		return fmt.Errorf("runtime: %d steps in batches of %d: want positive numbers", l.Steps, l.Batch)
 	}
 	if c := spec.Condition; y.IsZero() && c.Kind != flow.Unconditional && c.Drop == 0 {
-		return fmt.Errorf("runtime: no likelihood without %s: the model was trained without label drop-out, or its file does not tell, and has no unconditional density", c.Kind)
+		return fmt.Errorf("runtime: no likelihood without %s: the model was trained without label drop-out, or its file does not tell, "+
+			"and has no unconditional density", c.Kind)
 	}
 	if !y.IsZero() && (y.Rank() < 1 || y.Dim(0) != rows.Dim(0)) {
 		return fmt.Errorf("runtime: condition %v for %d rows", y, rows.Dim(0))
@@ -95,7 +97,8 @@ func (l Likelihood) check(rows, y tensor.Tensor) error {
 
 // run solves batch by batch from t = 0 to 1, or in reverse. start writes the state there in model space, end reads that at the other end; both
 // are told the first row and the number of rows.
-func (l Likelihood) run(ctx context.Context, rows, y tensor.Tensor, reverse bool, offset uint64, start, end func(x []float64, at, n int)) (Densities, error) {
+func (l Likelihood) run(ctx context.Context, rows, y tensor.Tensor, reverse bool, offset uint64,
+	start, end func(x []float64, at, n int)) (Densities, error) {
 	if err := l.check(rows, y); err != nil {
 		return Densities{}, err
 	}

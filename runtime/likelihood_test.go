@@ -134,7 +134,8 @@ func worst(got, want []float64) float64 {
 	return d
 }
 
-// Log-densities of closed-form fields are the closed form's to 1e-3 nats, in data units: of samples on the way out, and of the same rows on the way back.
+// Log-densities of closed-form fields are the closed form's to 1e-3 nats, in data units: of samples on the way out, and of the same rows on the way
+// back.
 func TestLikelihoodOfClosedForms(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -223,8 +224,8 @@ func (s *spy) VelocityDivergence(ctx context.Context, u, div, x, t, y, probes te
 	return s.DivergenceField.VelocityDivergence(ctx, u, div, x, t, y, probes)
 }
 
-// Probes are fixed for the whole trajectory of a row, whatever the batch: a solver that saw new ones at each call would take them for a rough field. They
-// differ between rows, probes and seeds, and Rademacher's are ±1.
+// Probes are fixed for the whole trajectory of a row, whatever the batch: a solver that saw new ones at each call would take them for a rough field.
+// They differ between rows, probes and seeds, and Rademacher's are ±1.
 func TestProbesAreFixed(t *testing.T) {
 	file, _ := mixed.field(t, "linear", flow.Velocity)
 	rows := tensor.New(tensor.Float32, 6, 2)
@@ -312,7 +313,8 @@ func TestConstantColumnsAreLeftOut(t *testing.T) {
 	}
 }
 
-// Dequantised noise stays within its bin, is uniform, and depends on seed and row; with the term of the bin's width, bits per number do not depend on units.
+// Dequantised noise stays within its bin, is uniform, and depends on seed and row; with the term of the bin's width, bits per number do not depend on
+// units.
 func TestDequantise(t *testing.T) {
 	const n, dim, width = 4000, 3, 0.25
 	rows := make([]float32, n*dim)

@@ -19,13 +19,13 @@ func PosteriorMean(ctx context.Context, f VelocityField, dst, x, t, y tensor.Ten
 	return Predict(ctx, f, flow.X1, dst, x, t, y)
 }
 
-// Predict writes what a field knows of a quantity at x_t = x, a x + b u with a, b from flow.Coeffs.Convert at each row's time, held to those of training.
-// Where the velocity does not tell but x itself does, x does: x1 = x/α where β = 0, noise = x/β and score = −x/β² where α = 0.
+// Predict writes what a field knows of a quantity at x_t = x, a x + b u with a, b from flow.Coeffs.Convert at each row's time, held to those of
+// training. Where the velocity does not tell but x itself does, x does: x1 = x/α where β = 0, noise = x/β and score = −x/β² where α = 0.
 //
 //	dst, x, t, y   as of VelocityField.Velocity, model space; dst must not be x
 //
-// Where neither tells, as of x1 at t = 0 on a polynomial schedule, and where the model's training left no such relation (flow.Spec.CheckScore, and path
-// noise for every quantity but the velocity), it is an error.
+// Where neither tells, as of x1 at t = 0 on a polynomial schedule, and where the model's training left no such relation (flow.Spec.CheckScore, and
+// path noise for every quantity but the velocity), it is an error.
 func Predict(ctx context.Context, f VelocityField, q flow.Quantity, dst, x, t, y tensor.Tensor) error {
 	spec := f.Spec()
 	if err := checkQuantity(spec, q); err != nil {
@@ -74,7 +74,8 @@ func fromVelocity(spec flow.Spec, t float64, q flow.Quantity) (a, b float64, err
 	}
 	a, b = c.Convert(flow.Velocity, q)
 	if !(math.Abs(a) < maxSlope && math.Abs(b) < maxSlope) {
-		return 0, 0, fmt.Errorf("runtime: the velocity at t = %g on the %s schedule tells no %v: choose a time within 0 to 1", t, spec.Schedule.Name(), q)
+		return 0, 0, fmt.Errorf("runtime: the velocity at t = %g on the %s schedule tells no %v: choose a time within 0 to 1",
+			t, spec.Schedule.Name(), q)
 	}
 	return a, b, nil
 }

@@ -11,8 +11,8 @@ import (
 	"fmtool/runtime"
 )
 
-// Score, posterior mean and noise of a closed-form field are the closed form's at every time, ends included, with one time and with a time a row; the score
-// alone has no limit at t = 1.
+// Score, posterior mean and noise of a closed-form field are the closed form's at every time, ends included, with one time and with a time a row; the
+// score alone has no limit at t = 1.
 func TestScoreAndPosteriorMean(t *testing.T) {
 	for schedule := range coefficients {
 		file, s := mixed.field(t, schedule, flow.Velocity)
@@ -88,7 +88,8 @@ func TestPredictRefuses(t *testing.T) {
 	}
 }
 
-// Denoised rows of a mixture miss the truth by the posterior's variance, in data units, which is less than the noise; noising is a function of seed and row.
+// Denoised rows of a mixture miss the truth by the posterior's variance, in data units, which is less than the noise; noising is a function of seed
+// and row.
 func TestDenoise(t *testing.T) {
 	const n, at = 3000, 0.7
 	file, s := mixed.field(t, "linear", flow.Velocity)

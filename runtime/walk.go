@@ -169,7 +169,8 @@ func (w *walk) densities(d *Densities, at int, reverse bool) error {
 		mean, err := meanError(row[w.dim:])
 		d.Log[at+i] = base + sign*mean + jacobian
 		if math.IsNaN(d.Log[at+i]) || math.IsInf(d.Log[at+i], 0) {
-			return fmt.Errorf("runtime: likelihood: row %d gets %g: the solver leaves the numbers there; take more steps, or look at the row", at+i, d.Log[at+i])
+			return fmt.Errorf("runtime: likelihood: row %d gets %g: the solver leaves the numbers there; take more steps, or look at the row",
+				at+i, d.Log[at+i])
 		}
 		if d.Err != nil {
 			d.Err[at+i] = err

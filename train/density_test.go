@@ -50,8 +50,8 @@ func boardRows(t *testing.T, n int, seed uint64) *data.Set {
 	return set.Take(index)
 }
 
-// checkBoard trains on points of the checkerboard, whose own density is the closed form, and checks the log-density of n fresh points: its mean is within gap
-// of the truth, and not above it by more than three standard errors, for no density is better than the true one.
+// checkBoard trains on points of the checkerboard, whose own density is the closed form, and checks the log-density of n fresh points: its mean is
+// within gap of the truth, and not above it by more than three standard errors, for no density is better than the true one.
 func checkBoard(t *testing.T, c train.Config, source string, gap float64, n, steps int) {
 	t.Helper()
 	set, err := data.Load(source, data.Options{Seed: 1})
@@ -81,7 +81,8 @@ func checkBoard(t *testing.T, c train.Config, source string, gap float64, n, ste
 // checkProbes holds an estimate by 16 probes to the exact log-densities, within the error it reports.
 func checkProbes(t *testing.T, m *models.Model, points tensor.Tensor, exact runtime.Densities, steps int) {
 	t.Helper()
-	found, err := (runtime.Likelihood{Field: divergent(t, m, runtime.Divergence{Probes: 16, Seed: 5}), Steps: steps}).Data(t.Context(), points, tensor.Tensor{})
+	probed := runtime.Likelihood{Field: divergent(t, m, runtime.Divergence{Probes: 16, Seed: 5}), Steps: steps}
+	found, err := probed.Data(t.Context(), points, tensor.Tensor{})
 	if err != nil {
 		t.Fatal(err)
 	}

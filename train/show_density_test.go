@@ -9,7 +9,8 @@ import (
 	"fmtool/train"
 )
 
-// The mean log-density of fresh points of the checkerboard is within 0.15 nats of the truth for a network of four layers of 128, after about a minute on one core.
+// The mean log-density of fresh points of the checkerboard is within 0.15 nats of the truth for a network of four layers of 128, after about a minute
+// on one core.
 func TestShowCheckerboard(t *testing.T) {
 	c := train.Default()
 	c.Model = train.Network{Architecture: &models.MLP{Width: 128, Depth: 4}}

@@ -27,10 +27,10 @@ func denoiseCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "denoise MODEL.onnx DATA",
 		Short: "Estimate the data behind given noisy points",
-		Long: `Take each row of DATA for a point x_t of the model's path at --time, and write the data that it is expected to come from, E[x1 | x_t], in one evaluation.
-Rows are in data units: at time t a row holds α_t of the data, measured from the model's mean, and noise of β_t times the model's scale (t and 1 − t on
-the linear path). With --noise the rows are clean, and the noise of that time is added first. A conditional model is given the classes or numbers of the
-data where they have them.`,
+		Long: `Take each row of DATA for a point x_t of the model's path at --time, and write the data that it is expected to come from, E[x1 | x_t], in one
+evaluation. Rows are in data units: at time t a row holds α_t of the data, measured from the model's mean, and noise of β_t times the model's scale
+(t and 1 − t on the linear path). With --noise the rows are clean, and the noise of that time is added first. A conditional model is given the classes
+or numbers of the data where they have them.`,
 		Example: `  fmtool denoise digits.onnx noisy.npy --time 0.6 -o clean.npy
   fmtool denoise digits.onnx digits --time 0.3 --noise --unconditional -o digits.png`,
 		Args: cobra.ExactArgs(2),

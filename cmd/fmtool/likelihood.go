@@ -69,10 +69,10 @@ func likelihoodCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "likelihood MODEL.onnx DATA",
 		Short: "Compute the log-density of given data under a model",
-		Long: `Compute log p of each row of DATA, in nats and in data units, by following the flow in reverse with the divergence of the velocity. The divergence is
-exact, or an estimate by probes whose standard error is reported. A conditional model is given the classes or numbers of the data where they have them.
-Columns that were constant in training are left out. Values of a grid, such as grey levels, have no density: --dequantise WIDTH spreads each over its bin
-by uniform noise, and bits per number are then a bound for the grid's values. Use enough steps: twice as many should change nothing that matters.`,
+		Long: `Compute log p of each row of DATA, in nats and in data units, by following the flow in reverse with the divergence of the
+velocity. The divergence is exact, or an estimate by probes whose standard error is reported. A conditional model is given the classes or numbers of the
+data where they have them. Columns that were constant in training are left out. Values of a grid, such as grey levels, have no density: --dequantise
+WIDTH spreads each over its bin by uniform noise, and bits per number are then a bound for the grid's values. Use enough steps: twice as many should change nothing that matters.`,
 		Example: `  fmtool likelihood model.onnx moons:n=1000 --data-seed 1
   fmtool likelihood digits.onnx digits --dequantise 1 --probes 16 --steps 50
   fmtool likelihood model.onnx flowers.csv --label species -o densities.csv`,
@@ -80,7 +80,8 @@ by uniform noise, and bits per number are then a bound for the grid's values. Us
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1]) },
 	}
 	s := cmd.Flags()
-	s.StringVar(&f.solver, "solver", "rk4", strings.Join(solver.Names(), ", ")+"; bosh3 and dopri5 choose the steps of each row, unless --steps is given")
+	s.StringVar(&f.solver, "solver", "rk4", strings.Join(solver.Names(), ", ")+
+		"; bosh3 and dopri5 choose the steps of each row, unless --steps is given")
 	s.IntVar(&f.l.Steps, "steps", 100, "steps of the solver")
 	s.IntVar(&f.l.Batch, "batch", 256, "rows at a time; changes no result")
 	s.Uint64Var(&f.seed, "seed", 0, "seed of probes and dequantisation")
@@ -214,7 +215,8 @@ func (f *likelihoodFlags) report(w io.Writer, spec flow.Spec, d runtime.Densitie
 		text += fmt.Sprintf("bits per number, at most: %.4f (bins of %g)\n", *r.BitsPerDim, f.dequantise)
 	}
 	if r.Time < 1 {
-		text += fmt.Sprintf("the model was trained up to t = %g: the density is that of its samples, which hold the last velocity from there to t = 1\n", r.Time)
+		text += fmt.Sprintf("the model was trained up to t = %g: the density is that of its samples, which hold the last velocity from there on\n",
+			r.Time)
 	}
 	_, err := io.WriteString(w, text)
 	return err

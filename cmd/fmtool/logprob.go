@@ -22,7 +22,7 @@ type logProbFlags struct {
 }
 
 func (f *logProbFlags) add(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&f.on, "log-prob", false, "add a column with the log-density of each sample, in nats and data units; use --solver rk4 or dopri5")
+	cmd.Flags().BoolVar(&f.on, "log-prob", false, "add a column with each sample's log-density, in nats and data units; use --solver rk4 or dopri5")
 	f.divergence.add(cmd)
 }
 

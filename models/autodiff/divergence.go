@@ -20,8 +20,8 @@ func Quadratic(b *graph.Builder, u, x, v *graph.Value) *graph.Value {
 	return b.ReduceSum(b.Mul(VJP(b, u, v, x)[0], v), false, axes...)
 }
 
-// Divergence returns Σ_i ∂u_i/∂x_i of each row, [N], over the elements i of a row for which keep is true, all if it is nil. It takes one VJP for each;
-// what u is computed by stands in the graph once.
+// Divergence returns Σ_i ∂u_i/∂x_i of each row, [N], over the elements i of a row for which keep is true, all if it is nil. It takes one VJP for
+// each; what u is computed by stands in the graph once.
 func Divergence(b *graph.Builder, u, x *graph.Value, keep []bool) *graph.Value {
 	dims, ok := x.Type.Shape[min(1, len(x.Type.Shape)):].Ints()
 	if !ok || len(dims) == 0 {
@@ -71,7 +71,8 @@ func WithDivergence(field *graph.Graph, probes int, keep []bool) (*graph.Graph, 
 		return nil, err
 	}
 	if len(flat.Inputs) == 0 || len(flat.Outputs) != 1 || probes < 0 {
-		return nil, fmt.Errorf("autodiff: divergence of a graph of %d inputs and %d outputs by %d probes: want a field u(x, …)", len(flat.Inputs), len(flat.Outputs), probes)
+		return nil, fmt.Errorf("autodiff: divergence of a graph of %d inputs and %d outputs by %d probes: want a field u(x, …)",
+			len(flat.Inputs), len(flat.Outputs), probes)
 	}
 	b := graph.NewBuilder(flat.Name)
 	in := make([]*graph.Value, len(flat.Inputs))

@@ -61,7 +61,8 @@ func evaluate(t *testing.T, g *graph.Graph, in []tensor.Tensor, shapes ...[]int)
 	return out
 }
 
-// The divergence is the sum of central differences, over all elements or the kept ones; unit probes give its terms; and the field itself is unchanged.
+// The divergence is the sum of central differences, over all elements or the kept ones; unit probes give its terms; and the field itself is
+// unchanged.
 func TestDivergence(t *testing.T) {
 	const n, h = 3, 1e-5
 	for _, dims := range [][]int{{1}, {3}, {1, 2, 2}} {
