@@ -154,12 +154,12 @@ func plotCurve(c quality.Curve, title string) (*plot.Plot, error) {
 	return p, nil
 }
 
-// budgetTicks are the numbers of evaluations.
+// budgetTicks are the numbers of evaluations that equal steps spend.
 func budgetTicks(points []quality.Point) plot.ConstantTicks {
 	var ticks plot.ConstantTicks
 	seen := map[int]bool{}
 	for _, v := range points {
-		if !seen[v.Evaluations] {
+		if v.Tolerance == 0 && !seen[v.Evaluations] {
 			seen[v.Evaluations] = true
 			ticks = append(ticks, plot.Tick{Value: float64(v.Evaluations), Label: fmt.Sprint(v.Evaluations)})
 		}

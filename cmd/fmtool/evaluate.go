@@ -27,6 +27,7 @@ type evaluateFlags struct {
 	steps       int
 	solvers     []string
 	evaluations []int
+	tolerances  []float64
 	curve       string
 	perClass    bool
 	label       string
@@ -61,6 +62,7 @@ it is compared with. Rows that the model was trained on flatter it; other rows o
 	s.IntVar(&f.steps, "steps", 100, "steps of that solver")
 	s.StringSliceVar(&f.solvers, "solvers", []string{"euler", "midpoint", "heun", "rk4"}, "solvers of quality against evaluations; \"none\" leaves it out")
 	s.IntSliceVar(&f.evaluations, "evaluations", []int{1, 2, 4, 8, 16, 32, 64}, "evaluations that they may spend on a sample")
+	s.Float64SliceVar(&f.tolerances, "tolerances", []float64{1e-1, 1e-2, 1e-3, 1e-4}, "tolerances of dopri5 with steps of each sample's own; 0 leaves it out")
 	s.StringVar(&f.curve, "curve", "", "metric of quality against evaluations (default: the first of --metrics that is a distance)")
 	s.BoolVar(&f.perClass, "per-class", false, "compare class by class too")
 	s.StringVar(&f.label, "label", "", "column of a CSV that holds the classes of a model with classes")
@@ -164,7 +166,16 @@ func (f *evaluateFlags) parse() (rule quality.Rule, rules []quality.Rule, curve 
 		}
 		methods = append(methods, m)
 	}
-	if rules = quality.Budgets(methods, f.evaluations); rules == nil {
+	rules = quality.Budgets(methods, f.evaluations)
+	for _, tolerance := range f.tolerances {
+		if !(tolerance >= 0 && tolerance < 1) {
+			return rule, nil, curve, fmt.Errorf("tolerance %g: want a number between 0 and 1", tolerance)
+		}
+		if tolerance > 0 {
+			rules = append(rules, quality.Rule{Tolerance: tolerance})
+		}
+	}
+	if rules == nil {
 		return rule, nil, curve, fmt.Errorf("no solver of %v can spend exactly %v evaluations; want multiples of its stages", f.solvers, f.evaluations)
 	}
 	if f.plot != "" {

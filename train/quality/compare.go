@@ -3,6 +3,7 @@ package quality
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"fmtool/models/flow"
 	"fmtool/models/noise"
@@ -123,8 +124,9 @@ func (j *Judge) Classes(ctx context.Context, r Rule) ([]Class, error) {
 // Point is the quality that a rule buys.
 type Point struct {
 	Solver      string        `json:"solver"`
-	Steps       int           `json:"steps"`
-	Evaluations int           `json:"evaluations"`
+	Steps       int           `json:"steps,omitempty"`
+	Tolerance   float64       `json:"tolerance,omitempty"`
+	Evaluations int           `json:"evaluations"` // for each sample, a mean if samples choose steps of their own
 	Value       metric.Figure `json:"value"`
 }
 
@@ -144,18 +146,19 @@ func (j *Judge) Curve(ctx context.Context, m metric.Metric, rules []Rule) (Curve
 		return c, err
 	}
 	for i, r := range rules {
-		values := make([]float64, j.Seeds)
+		values, evaluations := make([]float64, j.Seeds), 0.0
 		for k := range values {
 			p, err := j.draw(ctx, j.set, j.N, k, r)
 			if err != nil {
 				return c, err
 			}
 			if values[k], err = j.measure(m, p, k); err != nil {
-				return c, fmt.Errorf("%s in %d steps: %w", r.Method.Name, r.Steps, err)
+				return c, fmt.Errorf("%s in %d steps: %w", r.Name(), r.Steps, err)
 			}
+			evaluations += p.evaluations / float64(j.Seeds)
 			j.progress(i*j.Seeds+k+1, len(rules)*j.Seeds)
 		}
-		c.Points = append(c.Points, Point{r.Method.Name, r.Steps, r.Evaluations(), metric.FigureOf(values)})
+		c.Points = append(c.Points, Point{r.Name(), r.Steps, r.Tolerance, int(math.Round(evaluations)), metric.FigureOf(values)})
 	}
 	return c, nil
 }

@@ -113,14 +113,32 @@ func Conditioned(c flow.Condition, set *data.Set) (*data.Set, error) {
 	return &out, nil
 }
 
-// Rule is a solver and its number of steps.
+// Rule is a solver and its number of steps, or a tolerance.
 type Rule struct {
-	Method solver.Tableau
-	Steps  int
+	Method    solver.Tableau
+	Steps     int
+	Tolerance float64 // above 0: dopri5 with steps of each sample's own, the tolerance relative and absolute
 }
 
-// Evaluations of the field for each sample.
+// Name is the solver's.
+func (r Rule) Name() string {
+	if r.Tolerance > 0 {
+		return "dopri5, adaptive"
+	}
+	return r.Method.Name
+}
+
+// Evaluations of the field for each sample, by equal steps.
 func (r Rule) Evaluations() int { return r.Steps * r.Method.Stages() }
+
+// Sampler draws samples of a field by the rule.
+func (r Rule) Sampler(f runtime.VelocityField, seed uint64) runtime.Sampler {
+	s := runtime.Sampler{Field: f, Method: r.Method, Steps: r.Steps, Seed: seed}
+	if r.Tolerance > 0 {
+		s.Adaptive = &solver.Adaptive{RTol: r.Tolerance, ATol: r.Tolerance}
+	}
+	return s
+}
 
 // Budgets are the rules that spend exactly the given numbers of evaluations; those that a method cannot spend are left out.
 func Budgets(methods []solver.Tableau, evaluations []int) []Rule {
@@ -128,16 +146,17 @@ func Budgets(methods []solver.Tableau, evaluations []int) []Rule {
 	for _, m := range methods {
 		for _, n := range evaluations {
 			if n > 0 && n%m.Stages() == 0 {
-				out = append(out, Rule{m, n / m.Stages()})
+				out = append(out, Rule{Method: m, Steps: n / m.Stages()})
 			}
 		}
 	}
 	return out
 }
 
-// repeat is one sampling beside the rows it is compared with.
+// repeat is one sampling beside the rows it is compared with, and what it cost.
 type repeat struct {
 	samples, rows *data.Set
+	evaluations   float64 // a sample, on average
 }
 
 // draw makes n samples by a rule for repeat k, beside as many random rows of set.
@@ -147,13 +166,15 @@ func (j *Judge) draw(ctx context.Context, set *data.Set, n, k int, r Rule) (repe
 	noise.New(seed, noise.Comparison).Perm(perm)
 	rows := set.Take(perm[:n])
 	samples := tensor.New(tensor.Float32, n, set.Dim())
-	s := runtime.Sampler{Field: j.field, Method: r.Method, Steps: r.Steps, Seed: seed, Source: j.start(seed, n)}
-	if _, err := s.Sample(ctx, samples, Condition(j.field.Spec().Condition, rows)); err != nil {
+	s := r.Sampler(j.field, seed)
+	s.Source = j.start(seed, n)
+	stats, err := s.Sample(ctx, samples, Condition(j.field.Spec().Condition, rows))
+	if err != nil {
 		return repeat{}, err
 	}
 	out := *rows
 	out.Rows = samples.Float32()
-	return repeat{&out, rows}, nil
+	return repeat{&out, rows, stats.Mean}, nil
 }
 
 // Condition is the condition of each row of a set as a field takes it.
