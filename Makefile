@@ -69,10 +69,10 @@ no-cgo:
 
 RUNTIMES := 1.17.3 1.20.1 1.24.4 1.27.0 1.32.0
 
-test-matrix: $(FMTOOL) ort ## Python consumers on several releases of onnxruntime, a virtual environment each; Python 3.11
+test-matrix: $(FMTOOL) ort ## Python consumers on several releases of onnxruntime, a virtual environment each; Python 3.11, or 3.9 for those before 1.17: make test-matrix RUNTIMES=1.12.1 PYTHON=python3.9
 	@set -e; for v in $(RUNTIMES); do \
 		$(PYTHON) -m venv .venv-$$v; \
-		case $$v in 1.17.*) numpy='numpy<2' ;; *) numpy=numpy ;; esac; \
+		case $$v in 1.1[2-7].*) numpy='numpy<2' ;; *) numpy=numpy ;; esac; \
 		.venv-$$v/bin/python -m pip install --quiet --disable-pip-version-check onnxruntime==$$v "$$numpy" onnx==1.17.0 pytest; \
 		echo "onnxruntime $$v"; \
 		FMTOOL=$(abspath $(FMTOOL)) .venv-$$v/bin/python -m pytest -q -p no:cacheprovider export/python; \
