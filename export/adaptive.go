@@ -5,16 +5,12 @@ import (
 
 	"fmtool/models/graph"
 	"fmtool/models/tensor"
+	"fmtool/runtime/solver"
 )
 
 // The adaptive solver of graphs is the pair 3(2) of Bogacki and Shampine [BS89]: k_2 and k_3 at 1/2 and 3/4 of the step, the end y, whose derivative is the next
 // step's first, and h Σ E k as the error of y.
-var (
-	bosh3Weights = []float64{2. / 9, 1. / 3, 4. / 9}
-	bosh3Error   = []float64{2./9 - 7./24, 1./3 - 1./4, 4./9 - 1./3, -1. / 8}
-)
-
-const bosh3Name = "bosh3"
+var bosh3 = solver.Bosh3
 
 // The controller of step lengths is that of runtime/solver: after a step with error e (in tolerances), the one before with e', the next is
 // h · 0.9 · e^−(1/3 − 3/4 β) · e'^β, β = 0.2/3, within a fifth and ten times, and not longer right after a rejected one.
@@ -96,15 +92,15 @@ func try(b *graph.Builder, f *field, s rowState, tolerance *graph.Value) rowStat
 		y := b.Add(s.x, b.Mul(b.Scale(wide, c), k[len(k)-1]))
 		k = append(k, f.at(b, y, b.Add(s.t, b.Scale(h, c))))
 	}
-	b.Scope("stage.1", func() { stage(1. / 2) })
-	b.Scope("stage.2", func() { stage(3. / 4) })
-	y := b.Add(s.x, b.Mul(wide, weighted(b, k, bosh3Weights)))
+	b.Scope("stage.1", func() { stage(bosh3.C[1]) })
+	b.Scope("stage.2", func() { stage(bosh3.C[2]) })
+	y := b.Add(s.x, b.Mul(wide, weighted(b, k, bosh3.A[3])))
 	b.Scope("stage.3", func() { k = append(k, f.at(b, y, end)) })
 
 	var e, accept, factor *graph.Value
 	b.Scope("error", func() {
 		size := b.Op("Max", nil, b.Op("Abs", nil, s.x), b.Op("Abs", nil, y))
-		e = b.Div(b.Mul(wide, weighted(b, k, bosh3Error)), b.Mul(tolerance, b.Shift(size, 1)))
+		e = b.Div(b.Mul(wide, weighted(b, k, bosh3.E)), b.Mul(tolerance, b.Shift(size, 1)))
 		e = b.Op("Flatten", nil, e)
 		e = b.Op("Sqrt", nil, b.ReduceMean(b.Mul(e, e), true, 1))
 		e = b.Op("Where", nil, b.Op("LessOrEqual", nil, e, float(1e30)), e, float(1e30)) // a step out of the field's domain is one too long

@@ -122,7 +122,7 @@ func (r recipe) complete(o *Options) error {
 		return fmt.Errorf("export: %d unrolled steps, want 1 to %d, or 0 for a Loop that takes any number", o.Unroll, maxUnrolled)
 	}
 	if o.Adaptive && (o.Solver.B != nil || o.Unroll != 0) {
-		return fmt.Errorf("export: an adaptive solver has its own method, %s, and chooses its steps; leave solver and number of steps out", bosh3Name)
+		return fmt.Errorf("export: an adaptive solver has its own method, %s, and chooses its steps; leave solver and number of steps out", bosh3.Name)
 	}
 	if r.solves && o.Solver.B == nil {
 		o.Solver = solver.Euler
@@ -187,7 +187,7 @@ func (r recipe) settings(o Options) map[string]string {
 		meta[keySolver] = o.Solver.Name
 	}
 	if o.Adaptive {
-		meta[keySolver], meta[keyAdaptive] = bosh3Name, "true"
+		meta[keySolver], meta[keyAdaptive] = bosh3.Name, "true"
 	}
 	if o.Unroll > 0 {
 		meta[keySteps] = strconv.Itoa(o.Unroll)
