@@ -27,6 +27,9 @@ var defaultTransport = Transport{Epsilon: 0.05, Ratio: 0.05}
 
 const defaultBlock = 64
 
+// leastEpsilon keeps costs over the regularisation finite.
+const leastEpsilon = 1e-6
+
 func (c Config) pool() int  { return max(c.OT.Pool, c.Batch) }
 func (c Config) block() int { return cmp.Or(c.OT.Block, min(defaultBlock, c.pool())) }
 
@@ -49,14 +52,18 @@ func (c Config) checkCoupling() error {
 		return fmt.Errorf("pairs are kept as they are; leave coupling %s or the pairs out", c.Coupling)
 	case !transports && (o.Block != 0 || o.Pool != 0 || o.IgnoreCondition):
 		return fmt.Errorf("settings of ot with coupling %s; want coupling ot, c2ot or sinkhorn, or leave them out", cmp.Or(c.Coupling, "independent"))
+	case c.Coupling != string(flow.Sinkhorn) && o.Epsilon != 0 && o.Epsilon != defaultTransport.Epsilon:
+		return fmt.Errorf("ot.epsilon with coupling %s; want coupling sinkhorn, or leave ot.epsilon (--ot-epsilon) out", cmp.Or(c.Coupling, "independent"))
+	case c.Coupling != string(flow.C2OT) && c.Coupling != string(flow.OT) && o.Ratio != 0 && o.Ratio != defaultTransport.Ratio:
+		return fmt.Errorf("ot.ratio with coupling %s; want coupling c2ot, or leave ot.ratio (--ot-ratio) out", cmp.Or(c.Coupling, "independent"))
 	case o.IgnoreCondition && c.Coupling != string(flow.OT):
 		return fmt.Errorf("coupling %s does not ignore the condition; use coupling ot", c.Coupling)
 	case o.Pool < 0 || o.Pool%c.Batch != 0 || o.Pool > 1<<20:
 		return fmt.Errorf("ot.pool is %d, want a multiple of the batch of %d", o.Pool, c.Batch)
 	case o.Block < 0 || o.Block > c.pool():
 		return fmt.Errorf("ot.block is %d: OT with a block larger than the batch of %d; use a block up to %d, or pair several batches together with ot.pool (--ot-pool)", o.Block, c.Batch, c.pool())
-	case transports && !(o.Epsilon > 0 && o.Epsilon <= 1e3):
-		return fmt.Errorf("ot.epsilon is %g, want a positive fraction of the mean cost", o.Epsilon)
+	case transports && !(o.Epsilon >= leastEpsilon && o.Epsilon <= 1e3):
+		return fmt.Errorf("ot.epsilon is %g, want a fraction of the mean cost of at least %g; coupling ot is the limit of small ones", o.Epsilon, leastEpsilon)
 	case transports && !(o.Ratio > 0 && o.Ratio <= 1):
 		return fmt.Errorf("ot.ratio is %g, want a fraction", o.Ratio)
 	case c.Sigma > 0 && (c.Prediction != "velocity" || c.LossIn != "" && c.LossIn != "velocity"):
@@ -75,6 +82,8 @@ func (c Config) start(set *data.Set) (*data.Set, error) {
 		return nil, fmt.Errorf("the data are pairs; leave coupling %s out", c.Coupling)
 	case c.Coupling == string(flow.C2OT) && (c.Unconditional || set.Labels == nil && set.Vectors == nil):
 		return nil, errors.New("coupling c2ot needs a condition; use coupling ot, or name a label or condition columns")
+	case c.OT.Ratio != 0 && c.OT.Ratio != defaultTransport.Ratio && (c.Unconditional || c.OT.IgnoreCondition || set.Vectors == nil):
+		return nil, errors.New("ot.ratio is for conditions that are numbers, which are not paired by here; leave it (--ot-ratio) out, or name condition columns")
 	case c.OT.IgnoreCondition && (c.Unconditional || set.Labels == nil && set.Vectors == nil):
 		return nil, errors.New("there is no condition to ignore; leave ot.ignore-condition out")
 	case have && len(set.Paired) != len(set.Rows):

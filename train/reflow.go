@@ -40,6 +40,9 @@ func (c Config) checkReflow() error {
 	if c.Data != "" || c.Source != "" || c.Pairs != "" || c.Coupling != "" && c.Coupling != string(flow.Pairs) {
 		return fmt.Errorf("reflow makes its pairs from the model; leave data, source, pairs and coupling out")
 	}
+	if c.Columns != nil || c.Label != "" || c.Condition != nil {
+		return fmt.Errorf("reflow has the columns and the condition of its model; leave columns, label and condition out")
+	}
 	if r.Pairs < 2 || r.Pairs > maxPairs || r.Steps < 1 {
 		return fmt.Errorf("reflow of %d pairs in %d steps, want 2 to %d pairs and at least 1 step", r.Pairs, r.Steps, maxPairs)
 	}

@@ -127,6 +127,8 @@ func TestReflowRefuses(t *testing.T) {
 	dir := parent(t, "moons:n=500", func(c *train.Config) { c.Steps = 5 })
 	for want, change := range map[string]func(*train.Config){
 		"leave data, source":      func(c *train.Config) { c.Data = "moons" },
+		"label and condition out": func(c *train.Config) { c.Label = "species" },
+		"leave columns":           func(c *train.Config) { c.Columns = []string{"x"} },
 		"coupling out":            func(c *train.Config) { c.Coupling = "ot" },
 		"1 pairs":                 func(c *train.Config) { c.Reflow.Pairs = 1 },
 		`did you mean "midpoint"`: func(c *train.Config) { c.Reflow.Solver = "midpont" },
@@ -145,6 +147,11 @@ func TestReflowRefuses(t *testing.T) {
 		t.Errorf("an empty folder: %v", err)
 	}
 	c, set := reflow(t, dir, func(*train.Config) {})
+	c.Normaliser = "none"
+	if _, _, _, err := train.NewModel(c, set); err == nil || !strings.Contains(err.Error(), "leave normaliser none out") {
+		t.Errorf("another normaliser: %v", err)
+	}
+	c.Normaliser = ""
 	c.Model.Architecture = &models.MLP{Width: 32, Depth: 2, Features: 4}
 	if _, _, _, err := train.NewModel(c, set); err == nil || !strings.Contains(err.Error(), "--reflow-fresh") {
 		t.Errorf("another network: %v", err)

@@ -8,9 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"fmtool/models"
@@ -149,7 +152,9 @@ func NewModel(c Config, set *data.Set) (m *models.Model, train, held *data.Set, 
 		return nil, nil, nil, fmt.Errorf("train: %w", err)
 	}
 	if parent != nil {
-		normaliser = parent.Spec.Normaliser
+		if normaliser = parent.Spec.Normaliser; c.Normaliser != "" && c.Normaliser != normaliser.Kind {
+			return nil, nil, nil, fmt.Errorf("train: reflow keeps the normaliser of its model, %s; leave normaliser %s out", normaliser.Kind, c.Normaliser)
+		}
 	}
 	spec := flow.Spec{Dims: set.Dims, Columns: set.Columns, Condition: flow.Condition{Kind: flow.Unconditional}, Schedule: schedule, Normaliser: normaliser}
 	if err := c.times(&spec); err != nil {
@@ -229,6 +234,13 @@ func facts(c Config, set *data.Set, train int, heldOut float64) map[string]strin
 		"seed": strconv.FormatUint(c.Seed, 10), "steps": strconv.Itoa(c.Steps), "batch": strconv.Itoa(c.Batch), "rows": strconv.Itoa(train),
 		"loss": c.Loss, "loss.in": c.lossIn(), "loss.weight": cmp.Or(c.Weight, "none"),
 		"data.sha256": checksum(set), "ema": strconv.FormatFloat(c.EMA, 'g', -1, 64),
+	}
+	if len(c.ColumnWeights) > 0 {
+		var list []string
+		for _, name := range slices.Sorted(maps.Keys(c.ColumnWeights)) {
+			list = append(list, name+"="+strconv.FormatFloat(c.ColumnWeights[name], 'g', -1, 64))
+		}
+		f["loss.columns"] = strings.Join(list, ",")
 	}
 	if set.Len() > train {
 		f["held_out.loss"] = strconv.FormatFloat(heldOut, 'g', 6, 64)

@@ -416,7 +416,7 @@ func TestPathSettingsAreKept(t *testing.T) {
 		s.Times.String() != c.Times || s.Grid.String() != c.Grid || s.TimeMin != 0 || !(s.TimeMax > 0.98 && s.TimeMax < 1) {
 		t.Errorf("the model says %+v", s)
 	}
-	for key, want := range map[string]string{"loss": c.Loss, "loss.in": c.LossIn, "loss.weight": c.Weight} {
+	for key, want := range map[string]string{"loss": c.Loss, "loss.in": c.LossIn, "loss.weight": c.Weight, "loss.columns": "x=2"} {
 		if got := facts["io.fmtool.train."+key]; got != want {
 			t.Errorf("fact %s is %q, want %q", key, got, want)
 		}

@@ -75,6 +75,9 @@ func (f *denoiseFlags) run(cmd *cobra.Command, path, source string) error {
 		return err
 	}
 	set, y, err := f.given.load(spec, source)
+	if err == nil {
+		err = checkNone(spec, y)
+	}
 	if err != nil {
 		return err
 	}

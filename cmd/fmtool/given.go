@@ -31,6 +31,15 @@ func (f *givenFlags) add(cmd *cobra.Command) {
 	s.Uint64Var(&f.dataSeed, "data-seed", 0, "seed of DATA that is generated")
 }
 
+// checkNone refuses to leave the condition out of a model that was never trained without it.
+func checkNone(spec flow.Spec, y tensor.Tensor) error {
+	if c := spec.Condition; y.IsZero() && c.Kind != flow.Unconditional && c.Drop == 0 {
+		return fmt.Errorf("the model was trained without label drop-out, or its file does not tell, and knows nothing of rows without %s: "+
+			"give --class, --per-class or --condition, or train it with --label-drop 0.1", c.Kind)
+	}
+	return nil
+}
+
 // load reads the rows, and the condition of each: the data's own unless the flags say otherwise, none if the data have none.
 func (f *givenFlags) load(spec flow.Spec, source string) (*data.Set, tensor.Tensor, error) {
 	fixed := f.class != "" || f.condition != nil

@@ -116,6 +116,9 @@ func (f *sampleFlags) run(cmd *cobra.Command, path string) error {
 		f.n = given.Len()
 	}
 	y, err := f.condition(spec)
+	if err == nil {
+		err = checkNone(spec, y)
+	}
 	if err != nil {
 		return err
 	}
