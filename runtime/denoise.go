@@ -50,6 +50,9 @@ func (d Denoiser) Denoise(ctx context.Context, rows, y tensor.Tensor) error {
 			return err
 		}
 		spec.Normaliser.Decode(part, dst.Float32(), dim)
+		if err := finite(part, at, dim); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -104,7 +104,7 @@ func (s Sampler) run(ctx context.Context, dst, y tensor.Tensor, reverse bool, st
 		return Stats{}, fmt.Errorf("runtime: condition %v for %d samples", y, n)
 	}
 	if s.Adaptive != nil {
-		return s.adapt(ctx, n, y, []float64{times[0], times[len(times)-1]}, start, end)
+		return s.adapt(ctx, dst, y, []float64{times[0], times[len(times)-1]}, start, end)
 	}
 	stats := Stats{Rows: n, Steps: s.Steps, Evaluations: s.Steps * s.stages(), Mean: float64(s.Steps * s.stages())}
 	var b *batch
@@ -126,13 +126,17 @@ func (s Sampler) run(ctx context.Context, dst, y tensor.Tensor, reverse bool, st
 			return stats, err
 		}
 		end(x, at)
+		if err := finite(dst.Float32()[at*dim:(at+rows)*dim], at, dim); err != nil {
+			return stats, err
+		}
 	}
 	return stats, nil
 }
 
 // adapt is run with steps that rows choose for themselves. Progress counts rows.
-func (s Sampler) adapt(ctx context.Context, n int, y tensor.Tensor, times []float64, start, end func(x []float32, at int)) (Stats, error) {
-	stats, dim := Stats{Rows: n}, s.Field.Spec().Dim()
+func (s Sampler) adapt(ctx context.Context, dst, y tensor.Tensor, times []float64, start, end func(x []float32, at int)) (Stats, error) {
+	n, dim := dst.Dim(0), s.Field.Spec().Dim()
+	stats := Stats{Rows: n}
 	for at := 0; at < n; at += s.Batch {
 		c := newClimb(s.Field, min(s.Batch, n-at))
 		if !y.IsZero() {
@@ -152,8 +156,22 @@ func (s Sampler) adapt(ctx context.Context, n int, y tensor.Tensor, times []floa
 			stats.Mean += float64(e) / float64(n)
 		}
 		end(x, at)
+		if err := finite(dst.Float32()[at*dim:(at+c.n)*dim], at, dim); err != nil {
+			return stats, err
+		}
 	}
 	return stats, nil
+}
+
+// finite refuses results that are no numbers: rows [_, dim], the first of which is row at.
+func finite(rows []float32, at, dim int) error {
+	for i, v := range rows {
+		if v-v != 0 {
+			return fmt.Errorf("runtime: row %d is %g in column %d at the end: the solver leaves the numbers there; take more steps, or look at where the row starts",
+				at+i/dim, v, i%dim)
+		}
+	}
+	return nil
 }
 
 // stages is the number of evaluations of a step.
