@@ -57,6 +57,9 @@ func measure(ctx context.Context, s settings) (*Report, error) {
 	defer os.RemoveAll(temp) //nolint:errcheck // a temporary folder
 	b := &bench{settings: s, ctx: ctx, temp: temp, peers: map[string]*peer{}, absent: map[string]error{}, report: newReport(s)}
 	defer b.stopPeers()
+	if err := b.memory(); err != nil { // first: the system counts what this process holds when it starts another as the other's
+		return nil, err
+	}
 	if b.ort, err = ort.New(s.ortLib); err != nil {
 		log.Print(err)
 	} else {
@@ -70,9 +73,6 @@ func measure(ctx context.Context, s settings) (*Report, error) {
 			}
 		}
 		b.stopPeers()
-	}
-	if err := b.memory(); err != nil {
-		return nil, err
 	}
 	b.report.Peak = figure(b.report.Probe)
 	b.report.Seconds = time.Since(begun).Seconds()
