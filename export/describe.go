@@ -28,7 +28,7 @@ type described struct {
 
 // describe reads a file's metadata and compares them with its inputs and outputs.
 func describe(file []byte) (*described, error) {
-	m, err := onnx.Unmarshal(file)
+	m, err := onnx.Validate(file, onnx.Limits{})
 	if err != nil {
 		return nil, err
 	}

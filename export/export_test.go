@@ -236,7 +236,7 @@ func TestVerifyRefuses(t *testing.T) {
 		name, want string
 		file       []byte
 	}{
-		{"empty", "not a velocity field", nil},
+		{"empty", "holds no graph", nil},
 		{"text", "not an ONNX file", []byte("hello, world\n")},
 		{"cut", "not an ONNX file", file[:len(file)/2]},
 		{"no metadata", "not a velocity field", edit(func(m *onnx.Model) { m.MetadataProps = nil })},

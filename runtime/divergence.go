@@ -124,7 +124,7 @@ func varying(spec flow.Spec) (keep []bool, n int) {
 
 // divergent is the file of the field with its divergence, in the first profile that can say it.
 func divergent(file []byte, probes int, keep []bool) ([]byte, error) {
-	m, err := onnx.Unmarshal(file)
+	m, err := onnx.Validate(file, onnx.Limits{})
 	if err != nil {
 		return nil, err
 	}

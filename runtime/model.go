@@ -54,9 +54,9 @@ func Open(e engine.Engine, file []byte, o engine.Options) (*Model, error) {
 	return m, nil
 }
 
-// Describe reads spec and metadata of a velocity file and compares them with its inputs and outputs, without an engine.
+// Describe reads spec and metadata of a velocity file and compares them with its inputs and outputs, without an engine, after onnx.Validate.
 func Describe(file []byte) (flow.Spec, map[string]string, error) {
-	m, err := onnx.Unmarshal(file)
+	m, err := onnx.Validate(file, onnx.Limits{})
 	if err != nil {
 		return flow.Spec{}, nil, err
 	}

@@ -19,6 +19,8 @@
 // a constant, so that shapes and axes are known to shape inference. FromGraph marks the exceptions by the initialiser's doc string, "constant" or
 // "parameter". An initialiser that is also an input (an input with a default value) is read as the initialiser alone.
 //
-// Check tells what is wrong with a model. Left out: external data (refused: reading beside the file needs the containment of paths),
+// Check tells what is wrong with a model. Validate is for files of others: it bounds size, nodes, depth and tensors before an engine sees the file,
+// and Embed takes data from files beside it, contained in its folder.
+// Left out of programs: external data (refused until they are embedded),
 // sparse initialisers, strings, sequences, maps and optionals as values of a program; the message keeps them all.
 package onnx

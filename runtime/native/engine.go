@@ -16,7 +16,7 @@ func (Engine) Open(model []byte, o engine.Options) (engine.Program, error) {
 	if o.Provider != "" && o.Provider != "cpu" {
 		return nil, fmt.Errorf("native: no provider %q: this engine runs on the CPU; use --engine ort for %s", o.Provider, o.Provider)
 	}
-	m, err := onnx.Unmarshal(model)
+	m, err := onnx.Validate(model, onnx.Limits{Foreign: true}) // Graph names operators that it does not read
 	if err != nil {
 		return nil, err
 	}
