@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -80,32 +78,4 @@ func (f *engineFlags) checks(parity string) (export.Checks, error) {
 	}
 	c.Engines = append(c.Engines, export.Engine{Name: "onnxruntime", Engine: e})
 	return c, nil
-}
-
-// readFile reads a model file, with the weights that it has in a file beside it.
-func readFile(path string) ([]byte, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	if len(b) == 0 {
-		return nil, fmt.Errorf("%s is empty", path)
-	}
-	b, err = export.Joined(b, func(name string) ([]byte, error) { return readBeside(filepath.Join(filepath.Dir(path), name)) })
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return b, nil
-}
-
-// readBeside reads a regular file, no link to one elsewhere.
-func readBeside(path string) ([]byte, error) {
-	info, err := os.Lstat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no regular file; put the weights themselves beside the model", path)
-	}
-	return os.ReadFile(path)
 }

@@ -18,6 +18,7 @@ import (
 
 func inspectCommand() *cobra.Command {
 	var asJSON, python bool
+	trust := fileFlags{foreign: true}
 	cmd := &cobra.Command{
 		Use:   "inspect FILE.onnx",
 		Short: "Tell what a file takes and gives, and print code that uses it",
@@ -25,8 +26,8 @@ func inspectCommand() *cobra.Command {
 numbers mean, and a Python program, ready to paste, that samples it with onnxruntime and numpy alone (--python prints only that).`,
 		Example: "  fmtool inspect model.onnx\n  fmtool inspect model.onnx --python > sample.py",
 		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			file, err := readFile(args[0])
+		RunE: trust.guard(func(cmd *cobra.Command, args []string) error {
+			file, err := trust.read(args[0])
 			if err != nil {
 				return err
 			}
@@ -56,8 +57,9 @@ numbers mean, and a Python program, ready to paste, that samples it with onnxrun
 				describe(w, spec, args[0])
 			}
 			return nil
-		},
+		}),
 	}
+	trust.add(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	cmd.Flags().BoolVar(&python, "python", false, "print the Python program alone")
 	return cmd

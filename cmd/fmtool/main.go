@@ -16,11 +16,19 @@ import (
 )
 
 func main() {
+	report := func(err error) { fmt.Fprintln(os.Stderr, "fmtool:", oneLine(err)) }
+	if limits := os.Getenv(confinedKey); limits != "" {
+		report = reportToParent
+		if err := confine(limits); err != nil {
+			report(err)
+			os.Exit(1)
+		}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
 	if err := root().ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "fmtool:", oneLine(err))
+		report(err)
 		os.Exit(1)
 	}
 }

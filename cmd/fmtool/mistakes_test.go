@@ -212,6 +212,10 @@ func TestMistakes(t *testing.T) {
 		"denoise beyond":        {[]string{"denoise", model, "moons:n=10", "--time", "1.5", "--engine", "native"}, "from 0, noise, to 1, data"},
 		"seed of no noise":      {[]string{"denoise", model, "moons", "--time", "0.5", "--seed", "3"}, "--noise"},
 		"denoise to no kind":    {[]string{"denoise", model, "moons", "--time", "0.5", "-o", filepath.Join(dir, "a.txt")}, ".csv, .npy or .png"},
+		"limit of trusted":      {[]string{"sample", model, "--time-limit", "5s"}, "add --untrusted"},
+		"untrusted on cuda":     {[]string{"sample", model, "--untrusted", "--provider", "cuda"}, "leave --provider out"},
+		"limit of nothing":      {[]string{"verify", model, "--untrusted", "--memory-limit", "1"}, "at least 64 MiB"},
+		"model is a folder":     {[]string{"verify", dir}, "is a folder"},
 		"inspect text":          {[]string{"inspect", filepath.Join(dir, "text.onnx")}, "text.onnx"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -23,6 +23,7 @@ import (
 
 type sampleFlags struct {
 	engines  engineFlags
+	file     fileFlags
 	guidance guidanceFlags
 	logProb  logProbFlags
 	sde      sdeFlags
@@ -55,7 +56,7 @@ whatever the batch, the number of rows or the machine. The file is all that is n
   fmtool sample digits.onnx --per-class 10 -o digits.png
   fmtool sample quakes.onnx -n 1707 --beside earthquakes.csv -o quakes.png`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
+		RunE: f.file.guard(func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) }),
 	}
 	s := cmd.Flags()
 	s.IntVarP(&f.n, "n", "n", 16, "number of samples")
@@ -79,6 +80,7 @@ whatever the batch, the number of rows or the machine. The file is all that is n
 	f.logProb.add(cmd)
 	f.sde.add(cmd)
 	f.engines.add(cmd)
+	f.file.add(cmd)
 	return cmd
 }
 
@@ -91,7 +93,7 @@ func (f *sampleFlags) run(cmd *cobra.Command, path string) error {
 	if err := f.logProb.check(cmd.Flags().Changed, f.out); err != nil {
 		return err
 	}
-	file, err := readFile(path)
+	file, err := f.file.read(path)
 	if err != nil {
 		return err
 	}

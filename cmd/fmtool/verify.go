@@ -10,6 +10,7 @@ import (
 
 func verifyCommand() *cobra.Command {
 	var engines engineFlags
+	var trust fileFlags
 	var parity string
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -19,8 +20,8 @@ func verifyCommand() *cobra.Command {
 every condition, batches of 1, 7 and 64 rows, and 100 Euler steps. The exit status is 1 if a row fails.`,
 		Example: "  fmtool verify model.onnx",
 		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			file, err := readFile(args[0])
+		RunE: trust.guard(func(cmd *cobra.Command, args []string) error {
+			file, err := trust.read(args[0])
 			if err != nil {
 				return err
 			}
@@ -43,9 +44,10 @@ every condition, batches of 1, 7 and 64 rows, and 100 Euler steps. The exit stat
 				return err
 			}
 			return report.Err()
-		},
+		}),
 	}
 	engines.addLibrary(cmd)
+	trust.add(cmd)
 	cmd.Flags().StringVar(&parity, "parity", "ort", "engines to check on: ort (and native) or native alone")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
 	return cmd
