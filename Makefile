@@ -27,7 +27,7 @@ demo: $(FMTOOL) ort ## train on real data, export, verify, sample through onnxru
 	@echo "look at demo/digits.png and demo/earthquakes.png"
 
 show: ## the README's figures, on the models of make demo; minutes
-	go test -tags show -count 1 -timeout 60m -run Show -v ./train ./cmd/fmtool
+	go test -tags show -count 1 -timeout 60m -run Show -v ./models/onnx ./train ./cmd/fmtool
 
 test: vet go-test purego-test no-cgo python-test ## every test
 

@@ -1,0 +1,5 @@
+//go:build !show
+
+package onnx_test
+
+const mutants = 3000
