@@ -216,6 +216,7 @@ func TestMistakes(t *testing.T) {
 		"untrusted on cuda":     {[]string{"sample", model, "--untrusted", "--provider", "cuda"}, "leave --provider out"},
 		"limit of nothing":      {[]string{"verify", model, "--untrusted", "--memory-limit", "1"}, "at least 64 MiB"},
 		"model is a folder":     {[]string{"verify", dir}, "is a folder"},
+		"diff of others":        {[]string{"diff", model, plain}, "models differ"},
 		"inspect text":          {[]string{"inspect", filepath.Join(dir, "text.onnx")}, "text.onnx"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"fmtool/models/onnx"
+)
+
+func diffCommand() *cobra.Command {
+	var asJSON bool
+	trust := fileFlags{foreign: true}
+	cmd := &cobra.Command{
+		Use:   "diff A.onnx B.onnx",
+		Short: "Tell where two files differ, in structure and in weights",
+		Long: `Compare two ONNX files: versions, inputs, outputs, nodes in order, metadata, and initialisers by name with the largest absolute and relative
+difference of their numbers. The exit status is 1 if they differ.`,
+		Example: "  fmtool diff before.onnx after.onnx",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var models [2]*onnx.Model
+			for i, path := range args {
+				file, err := trust.read(path)
+				if err != nil {
+					return err
+				}
+				if models[i], err = onnx.Unmarshal(file); err != nil {
+					return err
+				}
+			}
+			found := onnx.Compare(models[0], models[1])
+			if asJSON {
+				out := json.NewEncoder(cmd.OutOrStdout())
+				out.SetIndent("", "  ")
+				if err := out.Encode(append([]onnx.Difference{}, found...)); err != nil {
+					return err
+				}
+			} else {
+				for _, d := range found {
+					fmt.Fprintf(cmd.OutOrStdout(), "%-12s %s: %s | %s, max|Δ| %.3g, relative %.3g\n", d.What, d.Name, d.A, d.B, d.Absolute, d.Relative)
+				}
+			}
+			if len(found) > 0 {
+				return fmt.Errorf("%s and %s: the models differ in %d places", args[0], args[1], len(found))
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	return cmd
+}
