@@ -66,3 +66,21 @@ func TestTrajectoryIsWritten(t *testing.T) {
 		}
 	}
 }
+
+// Sampling into a file reports what it cost: the stages of each step, and both branches where guidance mixes them.
+func TestSamplingReportsItsCost(t *testing.T) {
+	dir, model := small(t)
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"heun":     {[]string{"--solver", "heun", "--steps", "10"}, "heun: 20.0 evaluations a row"},
+		"noise":    {[]string{"--sde", "beta", "--steps", "10"}, "euler-maruyama: 10.0 evaluations a row"},
+		"guidance": {[]string{"--class", "0", "--guidance", "2", "--guidance-interval", "0:0.5", "--steps", "10"}, "euler: 15.0 evaluations a row"},
+	} {
+		_, talk, err := run(append([]string{"sample", model, "--engine", "native", "-o", filepath.Join(dir, name+"-cost.csv")}, c.args...)...)
+		if err != "" || !strings.Contains(talk, c.want) {
+			t.Errorf("%s: %q %q, want %q", name, talk, err, c.want)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -56,10 +57,26 @@ func (f *sampleFlags) draw(cmd *cobra.Command, file []byte, samples, y tensor.Te
 		return f.logProb.sample(cmd, file, &f.engines, f.s, samples, y)
 	}
 	stats, err := f.solve(cmd.Context(), samples, y, given)
-	if err == nil && f.s.Adaptive != nil {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %.1f evaluations a row, at most %d\n", f.solver, stats.Mean, stats.Evaluations)
+	if err == nil && (f.s.Adaptive != nil || f.out != "") {
+		f.cost(cmd.ErrOrStderr(), stats)
 	}
 	return nil, err
+}
+
+// cost reports how often the field was evaluated; guidance counts both branches.
+func (f *sampleFlags) cost(talk io.Writer, stats runtime.Stats) {
+	name := f.solver
+	if f.s.SDE != nil {
+		name = f.s.SDE.Method.Name
+	}
+	if g, guided := f.s.Field.(*runtime.Guided); guided {
+		stats.Mean = float64(g.Rows()) / float64(stats.Rows)
+	}
+	fmt.Fprintf(talk, "%s: %.1f evaluations a row", name, stats.Mean)
+	if f.s.Adaptive != nil {
+		fmt.Fprintf(talk, ", at most %d", stats.Evaluations)
+	}
+	fmt.Fprintln(talk)
 }
 
 // sample draws samples together with their log-densities, with the sampler's settings.

@@ -56,7 +56,7 @@ func (s setting) model(seed uint64) (*models.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec := flow.Spec{Dims: []int{2}, Columns: []string{"x", "y"}, Condition: flow.Condition{Kind: flow.Unconditional}, Schedule: linear, TimeMax: 1,
+	spec := flow.Spec{Source: flow.DataSource, Dims: []int{2}, Columns: []string{"x", "y"}, Condition: flow.Condition{Kind: flow.Unconditional}, Schedule: linear, TimeMax: 1,
 		Normaliser: flow.Normaliser{Kind: "none", Mean: []float32{0, 0}, Scale: []float32{1, 1}}}
 	if s.classes > 0 {
 		spec.Condition = flow.Condition{Kind: flow.Labels, Classes: s.classes}
