@@ -18,6 +18,7 @@ type Sampler struct {
 	SDE      *SDE             // draw with noise on the way, by a method of its own; nil: do not
 	Steps    int              // 0 means 100
 	Grid     *flow.Grid       // where the steps lie; nil: the model's own
+	Times    []float64        // between which to step, 0 and 1 included, in place of Steps and Grid; nil: those
 	Adaptive *solver.Adaptive // if not nil, rows choose their own steps, and Method, Steps and Grid say nothing
 	Seed     uint64
 	Source   tensor.Tensor         // x0 [N, D...] in data units, for a model that starts at rows of a data set, and for no other
@@ -96,6 +97,7 @@ func (s Sampler) run(ctx context.Context, dst, y tensor.Tensor, reverse bool, st
 	if err != nil {
 		return Stats{}, err
 	}
+	s.Steps = len(times) - 1
 	if reverse {
 		slices.Reverse(times)
 	}

@@ -49,13 +49,18 @@ func (f *adaptiveFlags) check(given func(name string) bool, m solver.Tableau) (*
 	if f.trajectory && (f.reverse != "" || given("log-prob") || given("beside")) {
 		return nil, errors.New("--trajectory writes the way to samples; leave --reverse, --log-prob and --beside out")
 	}
+	for _, name := range []string{"steps", "grid", "shift", "log-prob", "rtol", "atol"} {
+		if given("times") && given(name) {
+			return nil, fmt.Errorf("--times says where each step begins and ends; leave --%s out", name)
+		}
+	}
 	tolerance := given("rtol") || given("atol")
 	switch {
 	case m.E == nil && tolerance:
 		return nil, fmt.Errorf("--rtol and --atol choose the steps of bosh3 and dopri5; --solver %s takes --steps", cmp.Or(m.Name, "with --sde"))
 	case given("steps") && tolerance:
 		return nil, errors.New("--steps and --rtol or --atol exclude each other: either the steps are given or the tolerance chooses them")
-	case m.E == nil || given("steps"):
+	case m.E == nil || given("steps") || given("times"):
 		return nil, nil
 	case (given("grid") || given("shift")) && !f.trajectory:
 		return nil, fmt.Errorf("--grid and --shift place given steps, and %s chooses its own; add --steps", m.Name)

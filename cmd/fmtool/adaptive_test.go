@@ -75,6 +75,7 @@ func TestSamplingReportsItsCost(t *testing.T) {
 		want string
 	}{
 		"heun":     {[]string{"--solver", "heun", "--steps", "10"}, "heun: 20.0 evaluations a row"},
+		"times":    {[]string{"--solver", "midpoint", "--times", "0,0.1,0.4,1"}, "midpoint: 6.0 evaluations a row"},
 		"noise":    {[]string{"--sde", "beta", "--steps", "10"}, "euler-maruyama: 10.0 evaluations a row"},
 		"guidance": {[]string{"--class", "0", "--guidance", "2", "--guidance-interval", "0:0.5", "--steps", "10"}, "euler: 15.0 evaluations a row"},
 	} {
@@ -82,5 +83,16 @@ func TestSamplingReportsItsCost(t *testing.T) {
 		if err != "" || !strings.Contains(talk, c.want) {
 			t.Errorf("%s: %q %q, want %q", name, talk, err, c.want)
 		}
+	}
+}
+
+// Even times are the steps of that number, and uneven ones are not.
+func TestTimesOfSteps(t *testing.T) {
+	_, model := small(t)
+	steps, _, err1 := run("sample", model, "--engine", "native", "--steps", "4")
+	even, _, err2 := run("sample", model, "--engine", "native", "--times", "0,0.25,0.5,0.75,1")
+	uneven, _, err3 := run("sample", model, "--engine", "native", "--times", "0,0.1,0.5,0.9,1")
+	if err1+err2+err3 != "" || even != steps || uneven == steps {
+		t.Errorf("four even times are the four steps: %v; uneven ones too: %v; %q", even == steps, uneven == steps, err1+err2+err3)
 	}
 }

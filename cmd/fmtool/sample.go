@@ -67,6 +67,7 @@ whatever the batch, the number of rows or the machine. The file is all that is n
 	s.StringVar(&f.solver, "solver", "euler", strings.Join(methods(), ", ")+" or ab2")
 	s.StringVar(&f.schedule, "schedule", "", "path to sample along in place of the model's own: a name of train --schedule")
 	s.StringVar(&f.grid, "grid", "", "where the steps lie, quantiles of "+strings.Join(flow.TimesNames(), ", ")+" (default: the model's)")
+	s.Float64SliceVar(&f.s.Times, "times", nil, "times between which to step, from 0 to 1, in place of --steps and --grid")
 	s.Float64Var(&f.shift, "shift", 0, "time shift of the steps in place of the grid's own: above 1 more of them near the noise, 1 for none")
 	s.StringVar(&f.source, "source", "", "data set whose rows, from --offset on, are x0, in data units; for a model trained with --source or --pairs")
 	s.Uint64Var(&f.s.Seed, "seed", 0, "seed of the noise")
