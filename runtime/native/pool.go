@@ -68,7 +68,8 @@ func newTeam(p *pool, steps []step) *team {
 	return t
 }
 
-// run takes all steps, one after another, and returns the error of the first part that has one. The context is looked at before each step.
+// run takes all steps, one after another, and returns an error of a part if there is one, of the first among those that were computed. The context is looked
+// at before each step.
 func (t *team) run(ctx context.Context) error {
 	if !t.shared {
 		return t.alone(ctx)

@@ -15,7 +15,7 @@ import (
 
 // findSums makes jobs of rows of the sums over rows, and adds the jobs that add up the shards' sums.
 func (b *binder) findSums() {
-	if b.shards < 1 {
+	if b.shards < 1 || b.batch.n == 0 {
 		return
 	}
 	var jobs []*job

@@ -99,3 +99,28 @@ func TestShardsAreUsed(t *testing.T) {
 	}
 	t.Error("one shard and eight give the same bits of every gradient")
 }
+
+// A batch without rows has sums of 0, with shards as without.
+func TestSumsOfNoRows(t *testing.T) {
+	for _, shards := range []int{0, 1, 8} {
+		p, err := native.Compile(gradients(t), native.Options{Shards: shards})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := []tensor.Tensor{tensor.New(tensor.Float32, 0)}
+		for _, shape := range [][2]int{{3, 20}, {1, 20}, {4, 20}, {20, 2}, {1, 2}} {
+			out = append(out, tensor.Full(float32(1), shape[0], shape[1]))
+		}
+		if err := p.Run(context.Background(), []tensor.Tensor{tensor.New(tensor.Float32, 0, 3), tensor.New(tensor.Int64, 0)}, out); err != nil {
+			t.Fatalf("%d shards: %v", shards, err)
+		}
+		for k, v := range out[1:] {
+			for i, g := range v.Float32() {
+				if g != 0 && g == g { // the mean of no losses is NaN or 0, and so is its slope
+					t.Fatalf("%d shards: gradient %d [%d] of no rows is %g", shards, k, i, g)
+				}
+			}
+		}
+		p.Close()
+	}
+}

@@ -16,7 +16,7 @@ type Sinkhorn struct {
 	f, g   []float64 // potentials over ε
 	a, b   []float64 // factors beside them
 	plan   []float64 // exp(f + g − cost/ε)
-	k      []float64 // −cost/ε, then the perturbed log plan
+	k      []float64 // the perturbed log kernel
 	u      []float32
 	solver Solver
 }
@@ -36,17 +36,7 @@ func (s *Sinkhorn) Plan(dst, cost []float64, n int, epsilon float64) (steps int,
 	for i := range n {
 		s.f[i], s.g[i], s.a[i], s.b[i] = 0, 0, 1, 1
 	}
-	mean := 0.0
-	for _, c := range cost[:n*n] {
-		mean += c / float64(n*n)
-	}
-	scale := 1 / (epsilon * mean)
-	if mean == 0 {
-		scale = 0 // all points are one: every pairing is as good
-	}
-	for i, c := range cost[:n*n] {
-		dst[i] = -c * scale
-	}
+	logKernel(dst, cost, n, epsilon)
 	s.rows(dst, n)
 	s.columns(dst, n)
 	s.absorb(dst, n)
@@ -65,6 +55,21 @@ func (s *Sinkhorn) Plan(dst, cost []float64, n int, epsilon float64) (steps int,
 		dst[i] = k + s.f[i/n] + s.g[i%n]
 	}
 	return steps, deviation
+}
+
+// logKernel writes −cost/ε, ε = epsilon times the mean cost.
+func logKernel(dst, cost []float64, n int, epsilon float64) {
+	mean := 0.0
+	for _, c := range cost[:n*n] {
+		mean += c / float64(n*n)
+	}
+	scale := 1 / (epsilon * mean)
+	if mean == 0 {
+		scale = 0 // all points are one: every pairing is as good
+	}
+	for i, c := range cost[:n*n] {
+		dst[i] = -c * scale
+	}
 }
 
 // absorb moves the factors a and b into the potentials and computes the plan of these anew.
@@ -136,16 +141,17 @@ func logSum(k []float64, stride int, p []float64) float64 {
 	return top + math.Log(sum)
 }
 
-// Draw returns a random permutation in the spirit of the plan: the one that maximises Σ ln P[i, perm[i]] + G[i, perm[i]] with independent Gumbel noise G
-// (perturb and maximise, [PY11]). Drawing each row's partner by its row of P would give the plan's pairs exactly, but repeats some points
-// of a block and drops others; a permutation keeps both marginals in every block. It tends to the optimal pairing as ε → 0 and to a uniform one as
-// ε → ∞. The noise is random's n² numbers from pos on. The slice is valid until the next call.
+// Draw returns a random permutation, about one of the Gibbs distribution ∝ exp(−Σ cost[i, perm[i]]/ε), whose pairs the plan P approximates: the one that
+// maximises Σ ln P[i, perm[i]] + G[i, perm[i]] with independent Gumbel noise G (perturb and maximise, [PY11]). The potentials in ln P add the same to every
+// permutation, so that −cost/ε stands in its place and the plan itself need not be computed. Drawing each row's partner by its row of P would repeat
+// some points of a block and drop others; a permutation keeps both marginals in every block. It tends to the optimal pairing as ε → 0 and to a uniform
+// one as ε → ∞. The noise is random's n² numbers from pos on. The slice is valid until the next call.
 func (s *Sinkhorn) Draw(cost []float64, n int, epsilon float64, random Uniforms, pos uint64) []int {
 	s.k, s.u = slices.Grow(s.k[:0], n*n)[:n*n], slices.Grow(s.u[:0], n*n)[:n*n]
-	s.Plan(s.k, cost, n, epsilon)
+	logKernel(s.k, cost, n, epsilon)
 	random.Uniforms(s.u, pos)
 	for i, u := range s.u {
-		s.k[i] = -s.k[i] + math.Log(-math.Log(float64(u)+0x1p-25)) // cost: −(ln P + G), G = −ln(−ln u)
+		s.k[i] = -s.k[i] + math.Log(-math.Log(float64(u)+0x1p-25)) // a cost: −(ln P + G), G = −ln(−ln u)
 	}
 	return s.solver.Assign(s.k, n)
 }
