@@ -105,9 +105,9 @@ def sample(path, rows, steps=100, seed=0, label=None, first=0, condition=None, s
     x = x.reshape(rows, *shape)
     feed = conditions(session, meta, rows, label, condition)
     times = grid(meta, steps)
-    for now, later in zip(times, times[1:]):
-        (u,) = session.run(["velocity"], {"x": x, "t": np.full((1, 1), now, np.float32), **feed})
-        x = x + np.float32(later - now) * u
+    for t, next_t in zip(times, times[1:]):
+        (u,) = session.run(["velocity"], {"x": x, "t": np.full((1, 1), t, np.float32), **feed})
+        x = x + np.float32(next_t - t) * u
     return decode(x.reshape(rows, -1), meta)
 
 
