@@ -14,6 +14,7 @@ import (
 
 type denoiseFlags struct {
 	engines engineFlags
+	file    fileFlags
 	given   givenFlags
 	d       runtime.Denoiser
 	noise   bool
@@ -34,7 +35,7 @@ or numbers of the data where they have them.`,
 		Example: `  fmtool denoise digits.onnx noisy.npy --time 0.6 -o clean.npy
   fmtool denoise digits.onnx digits --time 0.3 --noise --unconditional -o digits.png`,
 		Args: cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1]) },
+		RunE: f.file.guard(func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1]) }),
 	}
 	s := cmd.Flags()
 	s.Float64Var(&f.d.Time, "time", 0, "time t of the rows, from 0, noise, to 1, data")
@@ -45,6 +46,7 @@ or numbers of the data where they have them.`,
 	s.BoolVar(&f.force, "force", false, "replace an existing file")
 	f.given.add(cmd)
 	f.engines.add(cmd)
+	f.file.add(cmd)
 	return cmd
 }
 
@@ -62,7 +64,7 @@ func (f *denoiseFlags) run(cmd *cobra.Command, path, source string) error {
 			return err
 		}
 	}
-	file, err := readFile(path)
+	file, err := f.file.read(path)
 	if err != nil {
 		return err
 	}

@@ -16,10 +16,10 @@ func diffCommand() *cobra.Command {
 		Use:   "diff A.onnx B.onnx",
 		Short: "Tell where two files differ, in structure and in weights",
 		Long: `Compare two ONNX files: versions, inputs, outputs, nodes in order, metadata, and initialisers by name with the largest absolute and relative
-difference of their numbers. The exit status is 1 if they differ.`,
+difference of their numbers; the same numbers under another name count as renamed. The exit status is 1 if they differ.`,
 		Example: "  fmtool diff before.onnx after.onnx",
 		Args:    cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: trust.guard(func(cmd *cobra.Command, args []string) error {
 			var models [2]*onnx.Model
 			for i, path := range args {
 				file, err := trust.read(path)
@@ -27,7 +27,7 @@ difference of their numbers. The exit status is 1 if they differ.`,
 					return err
 				}
 				if models[i], err = onnx.Unmarshal(file); err != nil {
-					return err
+					return fmt.Errorf("%s: %w", path, err)
 				}
 			}
 			found := onnx.Compare(models[0], models[1])
@@ -39,15 +39,31 @@ difference of their numbers. The exit status is 1 if they differ.`,
 				}
 			} else {
 				for _, d := range found {
-					fmt.Fprintf(cmd.OutOrStdout(), "%-12s %s: %s | %s, max|Δ| %.3g, relative %.3g\n", d.What, d.Name, d.A, d.B, d.Absolute, d.Relative)
+					fmt.Fprintln(cmd.OutOrStdout(), told(d))
 				}
 			}
 			if len(found) > 0 {
 				return fmt.Errorf("%s and %s: the models differ in %d places", args[0], args[1], len(found))
 			}
 			return nil
-		},
+		}),
 	}
+	trust.add(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	return cmd
+}
+
+// told is a difference on a line.
+func told(d onnx.Difference) string {
+	line := fmt.Sprintf("%-12s %s", d.What, d.Name)
+	switch {
+	case d.What == "renamed":
+		line += " → " + d.B
+	case d.A != "" || d.B != "":
+		line += fmt.Sprintf(": %s | %s", d.A, d.B)
+	}
+	if d.Absolute > 0 {
+		line += fmt.Sprintf(": max|Δ| %.3g, relative %.3g", d.Absolute, d.Relative)
+	}
+	return line
 }

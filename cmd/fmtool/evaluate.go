@@ -21,6 +21,7 @@ import (
 
 type evaluateFlags struct {
 	engines     engineFlags
+	file        fileFlags
 	o           quality.Options
 	metrics     []string
 	solver      string
@@ -51,7 +52,7 @@ it is compared with. Rows that the model was trained on flatter it; other rows o
   fmtool evaluate digits.onnx digits --per-class --metrics sliced-w2,c2st,coverage
   fmtool evaluate model.onnx flowers.csv --label species --json`,
 		Args: cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1]) },
+		RunE: f.file.guard(func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1]) }),
 	}
 	s := cmd.Flags()
 	s.IntVarP(&f.o.N, "n", "n", 0, "samples a seed (default: 1000, or half the rows)")
@@ -72,6 +73,7 @@ it is compared with. Rows that the model was trained on flatter it; other rows o
 	s.BoolVar(&f.asJSON, "json", false, "print the report as JSON")
 	s.BoolVar(&f.force, "force", false, "replace an existing picture")
 	f.engines.add(cmd)
+	f.file.add(cmd)
 	return cmd
 }
 
@@ -80,7 +82,7 @@ func (f *evaluateFlags) run(cmd *cobra.Command, path, source string) error {
 	if err != nil {
 		return err
 	}
-	file, err := readFile(path)
+	file, err := f.file.read(path)
 	if err != nil {
 		return err
 	}

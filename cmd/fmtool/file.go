@@ -60,9 +60,6 @@ func (f *fileFlags) read(path string) ([]byte, error) {
 	return b, nil
 }
 
-// readFile reads a model file that its user trusts.
-func readFile(path string) ([]byte, error) { return (&fileFlags{}).read(path) }
-
 // embed is the file with the data from beside it inside.
 func embed(b []byte, path string, limits onnx.Limits) ([]byte, error) {
 	m, err := onnx.Unmarshal(b)

@@ -51,6 +51,7 @@ func (f *divergenceFlags) parse(seed uint64) (runtime.Divergence, error) {
 
 type likelihoodFlags struct {
 	engines    engineFlags
+	file       fileFlags
 	given      givenFlags
 	divergence divergenceFlags
 	adaptive   adaptiveFlags
@@ -77,7 +78,7 @@ WIDTH spreads each over its bin by uniform noise, and bits per number are then a
   fmtool likelihood digits.onnx digits --dequantise 1 --probes 16 --steps 50
   fmtool likelihood model.onnx flowers.csv --label species -o densities.csv`,
 		Args: cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1]) },
+		RunE: f.file.guard(func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1]) }),
 	}
 	s := cmd.Flags()
 	s.StringVar(&f.solver, "solver", "rk4", strings.Join(solver.Names(), ", ")+
@@ -94,6 +95,7 @@ WIDTH spreads each over its bin by uniform noise, and bits per number are then a
 	f.divergence.add(cmd)
 	f.given.add(cmd)
 	f.engines.add(cmd)
+	f.file.add(cmd)
 	return cmd
 }
 
@@ -102,7 +104,7 @@ func (f *likelihoodFlags) run(cmd *cobra.Command, path, source string) error {
 	if err != nil {
 		return err
 	}
-	file, err := readFile(path)
+	file, err := f.file.read(path)
 	if err != nil {
 		return err
 	}

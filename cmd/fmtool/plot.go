@@ -29,6 +29,7 @@ import (
 
 type plotFlags struct {
 	engines engineFlags
+	file    fileFlags
 	n       int
 	steps   int
 	seed    uint64
@@ -50,7 +51,7 @@ of them in turn. A run is sampled on the native engine, a model on --engine.`,
   fmtool plot digits.onnx -o digits.png
   fmtool plot model.onnx -o paths.svg -n 300 --solver heun --steps 20`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
+		RunE: f.file.guard(func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) }),
 	}
 	s := cmd.Flags()
 	s.IntVarP(&f.n, "n", "n", 1000, "samples")
@@ -61,6 +62,7 @@ of them in turn. A run is sampled on the native engine, a model on --engine.`,
 	s.StringVarP(&f.out, "out", "o", "plot.png", "picture to write: .png or .svg")
 	s.BoolVar(&f.force, "force", false, "replace an existing file")
 	f.engines.add(cmd)
+	f.file.add(cmd)
 	return cmd
 }
 
@@ -136,7 +138,7 @@ func (f *plotFlags) openRun(ctx context.Context, dir string) ([]*plot.Plot, *run
 }
 
 func (f *plotFlags) openModel(path string) (*runtime.Model, error) {
-	file, err := readFile(path)
+	file, err := f.file.read(path)
 	if err != nil {
 		return nil, err
 	}

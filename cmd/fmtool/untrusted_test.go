@@ -29,18 +29,36 @@ func TestUntrustedIsTheSame(t *testing.T) {
 		t.Skip("limits on memory are Linux's")
 	}
 	dir, model := small(t)
-	line := []string{"sample", model, "-n", "3", "--steps", "4", "--engine", "native"}
-	want, _, failure := run(line...)
-	got, _, failure2 := run(append(line, "--untrusted")...)
-	if failure+failure2 != "" || got != want || want == "" {
-		t.Errorf("untrusted %q (%s), otherwise %q (%s)", got, failure2, want, failure)
+	picture := filepath.Join(dir, "p.svg")
+	all := func(line ...string) (out, failure string) {
+		out, _, failure = run(line...)
+		drawn, err := os.ReadFile(picture)
+		if err != nil && line[0] == "plot" {
+			t.Error(err)
+		}
+		return out + string(drawn), failure
+	}
+	for _, line := range [][]string{
+		{"sample", model, "-n", "3", "--steps", "4", "--engine", "native"},
+		{"evaluate", model, "moons:n=60", "-n", "20", "--seeds", "1", "--steps", "2", "--solvers", "none", "--metrics", "energy", "--engine", "native"},
+		{"likelihood", model, "moons:n=3", "--steps", "2", "--engine", "native"},
+		{"denoise", model, "moons:n=3", "--time", "0.5", "--engine", "native"},
+		{"plot", model, "-n", "10", "--steps", "2", "--engine", "native", "--force", "-o", picture},
+		{"inspect", model},
+		{"diff", model, model, "--json"},
+	} {
+		want, failure := all(line...)
+		got, failure2 := all(append(line, "--untrusted")...)
+		if failure+failure2 != "" || got != want || want == "" {
+			t.Errorf("%s: untrusted %q (%s), otherwise %q (%s)", line[0], got, failure2, want, failure)
+		}
 	}
 	text := filepath.Join(dir, "text.onnx")
 	if err := os.WriteFile(text, []byte("hello"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, _, want = run("inspect", text)
-	if _, _, got = run("inspect", "--untrusted", text); got != want || want == "" {
+	_, _, want := run("inspect", text)
+	if _, _, got := run("inspect", "--untrusted", text); got != want || want == "" {
 		t.Errorf("untrusted %q, otherwise %q", got, want)
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 // Difference is one thing in which two models differ.
 type Difference struct {
-	What     string  `json:"what"` // header, input, output, node, metadata, initialiser
+	What     string  `json:"what"` // header, input, output, node, metadata, initialiser; renamed: an initialiser under the names A and B
 	Name     string  `json:"name"`
 	A        string  `json:"a,omitempty"`
 	B        string  `json:"b,omitempty"`
@@ -20,7 +20,8 @@ type Difference struct {
 	Relative float64 `json:"max_relative,omitempty"` // to the larger of the two numbers
 }
 
-// Compare lists where two models with graphs differ: versions, inputs, outputs, nodes in order, metadata, and the numbers of initialisers by name.
+// Compare lists where two models with graphs differ: versions, inputs, outputs, nodes in order, metadata, and the numbers of initialisers by name. An
+// initialiser that one model alone has, and the other under another name with the same numbers, is renamed: one difference, of no node.
 func Compare(a, b *Model) []Difference {
 	c := &comparison{}
 	c.texts("header", a.header(), b.header())
@@ -28,8 +29,12 @@ func Compare(a, b *Model) []Difference {
 	ga, gb := a.Main, b.Main
 	c.texts("input", declared(ga.Input), declared(gb.Input))
 	c.texts("output", declared(ga.Output), declared(gb.Output))
-	c.texts("node", listed(ga.Node), listed(gb.Node))
-	c.weights(ga.Initializer, gb.Initializer)
+	renamed := renames(ga.Initializer, gb.Initializer)
+	c.texts("node", listed(ga.Node, renamed), listed(gb.Node, nil))
+	for _, from := range slices.Sorted(maps.Keys(renamed)) {
+		c.found = append(c.found, Difference{What: "renamed", Name: from, A: short(from), B: short(renamed[from])})
+	}
+	c.weights(ga.Initializer, gb.Initializer, renamed)
 	return c.found
 }
 
@@ -73,22 +78,25 @@ func declared(list []*ValueInfo) map[string]string {
 	return out
 }
 
-// listed are the nodes by place and name; what they stand for is all of them.
-func listed(nodes []*Node) map[string]string {
+// listed are the nodes by place and name; what they stand for is all of them, with values under their new names.
+func listed(nodes []*Node, renamed map[string]string) map[string]string {
 	out := map[string]string{}
 	for i, n := range nodes {
+		n = n.renamed(renamed)
 		out[fmt.Sprintf("%06d %s %s", i, n.OpType, n.Name)] = fmt.Sprintf("%x", encode(nil, n))
 	}
 	return out
 }
 
-func (c *comparison) weights(a, b []*Tensor) {
+func (c *comparison) weights(a, b []*Tensor, renamed map[string]string) {
 	other := map[string]*Tensor{}
 	for _, t := range b {
 		other[t.Name] = t
 	}
 	for _, t := range a {
-		if u := other[t.Name]; u == nil {
+		if name, ok := renamed[t.Name]; ok {
+			delete(other, name)
+		} else if u := other[t.Name]; u == nil {
 			c.found = append(c.found, Difference{What: "initialiser", Name: t.Name, A: "present", B: "absent"})
 		} else if !bytes.Equal(encode(nil, t), encode(nil, u)) {
 			c.found = append(c.found, numbersDiffer(t, u))
