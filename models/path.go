@@ -1,7 +1,6 @@
 package models
 
 import (
-	"fmt"
 	"math"
 
 	"fmtool/models/flow"
@@ -117,23 +116,8 @@ func asVelocity(b *graph.Builder, spec flow.Spec, x, t, q *graph.Value) *graph.V
 	if spec.Prediction == flow.Velocity {
 		return q
 	}
-	name, p, ok := flow.Formula(spec.Schedule)
-	formula := formulas[name]
-	if !ok || formula == nil {
-		return b.Fail(fmt.Errorf("models: schedule %s has no graph, which a model that predicts %v needs", spec.Schedule.Name(), spec.Prediction))
-	}
-	c := formula(b, spec.Schedule, p, t, b.Subtract(b.Scalar(tensor.Float32, 1), t))
-	column := func(v *graph.Value) *graph.Value {
-		if len(spec.Dims) == 1 || v.Type.Shape == nil || len(v.Type.Shape) == 0 {
-			return v
-		}
-		shape := []int{-1, 1}
-		for range spec.Dims[1:] {
-			shape = append(shape, 1)
-		}
-		return b.Reshape(v, b.Ints(shape...))
-	}
-	own, other, dOwn, dOther := column(c.alpha), column(c.beta), column(c.dAlpha), column(c.dBeta)
+	c := NewPath(b, spec, t)
+	own, other, dOwn, dOther := c.alpha, c.beta, c.dAlpha, c.dBeta
 	switch spec.Prediction {
 	case flow.Score:
 		q = b.Neg(b.Mul(other, q))

@@ -58,3 +58,11 @@ func (w Weight) At(c Coeffs) float64 {
 	}
 	return w.row.Value(w.p, c)
 }
+
+// Formula names the row of a weight and its numbers, for those who write it another way, as a graph; "" is none.
+func (w Weight) Formula() (name string, numbers []float64) {
+	if w.None() {
+		return "", nil
+	}
+	return w.row.Name, w.p
+}
