@@ -25,7 +25,21 @@ func (g *Graph) AsFunction(domain, name string) (f *Function, rest []*Value, err
 	return &Function{Domain: domain, Name: name, Body: body}, rest, nil
 }
 
-// AsProgram is the reverse: the function's last inputs get the numbers of rest, which are parameters and constants of the main graph as a call lists them.
+// ParamsAsInputs returns a copy whose parameters are its last inputs, under their names, so that the caller hands the numbers in.
+func (g *Graph) ParamsAsInputs() (*Graph, error) {
+	c, err := g.Clone()
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range c.Params {
+		v.Kind, v.Data = Input, tensor.Tensor{}
+		c.Inputs = append(c.Inputs, v)
+	}
+	c.Params = nil
+	return c, c.Verify()
+}
+
+// AsProgram is the reverse of AsFunction: the function's last inputs get the numbers of rest, which are parameters and constants of the main graph as a call lists them.
 func (f *Function) AsProgram(rest []*Value) (*Graph, error) {
 	b := NewBuilder(f.Name)
 	b.g.Doc = f.Body.Doc
