@@ -32,6 +32,13 @@ func StepGraph(m *models.Model, l Loss, o optim.AdamW, clip, ema float64) (*grap
 	b := graph.NewBuilder("step")
 	loss := b.ReduceMean(lossRows(b, m, l), false)
 	rate, step := b.Input("rate", tensor.Float32), b.Input("step", tensor.Float32)
+	states := update(b, m, loss, o, rate, step, clip, ema)
+	g, err := b.Graph()
+	return g, states, err
+}
+
+// update adds everything of a step that follows the loss.
+func update(b *graph.Builder, m *models.Model, loss *graph.Value, o optim.AdamW, rate, step *graph.Value, clip, ema float64) []optim.State {
 	b.Output("loss", loss)
 	var weights []*graph.Value
 	for _, name := range names(m.Weights) {
@@ -40,9 +47,7 @@ func StepGraph(m *models.Model, l Loss, o optim.AdamW, clip, ema float64) (*grap
 	grads := autodiff.VJP(b, loss, b.Scalar(tensor.Float32, 1), weights...)
 	grads, norm := optim.Clip(b, grads, clip)
 	b.Output("norm", norm)
-	states := o.Update(b, weights, grads, rate, step, ema)
-	g, err := b.Graph()
-	return g, states, err
+	return o.Update(b, weights, grads, rate, step, ema)
 }
 
 func names(weights map[string]tensor.Tensor) []string {
@@ -54,25 +59,42 @@ func names(weights map[string]tensor.Tensor) []string {
 	return list
 }
 
+// parts are what the loss of a batch is computed from, in model space; see LossGraph.
+type parts struct {
+	x1, x0, t *graph.Value
+	path      *graph.Value // nil: no noise on the path
+	y, drop   *graph.Value
+	columns   map[string]*graph.Value // by their names
+}
+
 // lossRows adds the inputs and the loss of each row.
 func lossRows(b *graph.Builder, m *models.Model, l Loss) *graph.Value {
 	n := graph.Sym("batch")
 	dims := append(graph.Shape{n}, graph.ShapeOf(m.Spec.Dims...)...)
-	x1, x0 := b.Input("x1", tensor.Float32, dims...), b.Input("x0", tensor.Float32, dims...)
-	in := models.Inputs{T: b.Input("t", tensor.Float32, n, graph.Fix(1))}
+	p := parts{columns: map[string]*graph.Value{}}
+	p.x1, p.x0 = b.Input("x1", tensor.Float32, dims...), b.Input("x0", tensor.Float32, dims...)
+	p.t = b.Input("t", tensor.Float32, n, graph.Fix(1))
 	shape := append(graph.Shape{n}, ones(len(m.Spec.Dims))...)
-	c := map[string]*graph.Value{}
 	for _, column := range l.columns(m.Spec) {
-		c[column.name] = b.Input(column.name, tensor.Float32, shape...)
+		p.columns[column.name] = b.Input(column.name, tensor.Float32, shape...)
 	}
-	in.Y, in.Drop = models.NewCondition(b, m.Spec, n)
-	in.X = b.Add(b.Mul(c["alpha"], x1), b.Mul(c["beta"], x0))
+	p.y, p.drop = models.NewCondition(b, m.Spec, n)
 	if m.Spec.Sigma > 0 {
-		in.X = b.Add(in.X, b.Input("path", tensor.Float32, dims...))
+		p.path = b.Input("path", tensor.Float32, dims...)
 	}
-	target := b.Add(b.Mul(c["target_x1"], x1), b.Mul(c["target_x0"], x0))
-	d := b.Subtract(models.Build(b, m.Spec, m.Arch, nn.Stored(m.Weights), in), target)
-	return l.rows(b, m.Spec, d, c)
+	return p.rows(b, m, l)
+}
+
+// rows adds the loss of each row.
+func (p parts) rows(b *graph.Builder, m *models.Model, l Loss) *graph.Value {
+	c := p.columns
+	x := b.Add(b.Mul(c["alpha"], p.x1), b.Mul(c["beta"], p.x0))
+	if p.path != nil {
+		x = b.Add(x, p.path)
+	}
+	target := b.Add(b.Mul(c["target_x1"], p.x1), b.Mul(c["target_x0"], p.x0))
+	in := models.Inputs{X: x, T: p.t, Y: p.y, Drop: p.drop}
+	return l.rows(b, m.Spec, b.Subtract(models.Build(b, m.Spec, m.Arch, nn.Stored(m.Weights), in), target), c)
 }
 
 func ones(n int) graph.Shape {

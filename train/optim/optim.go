@@ -48,7 +48,7 @@ const (
 	FirstMoment  = "adamw.m."
 	SecondMoment = "adamw.v."
 	Average      = "ema."
-	nextPrefix   = "next."
+	Next         = "next." // of outputs
 )
 
 // updater adds state to a graph.
@@ -94,8 +94,8 @@ func (u *updater) narrow(v *graph.Value) *graph.Value {
 }
 
 func (u *updater) to(param string, v *graph.Value) {
-	u.Output(nextPrefix+param, v)
-	u.state = append(u.state, State{param, nextPrefix + param})
+	u.Output(Next+param, v)
+	u.state = append(u.state, State{param, Next + param})
 }
 
 // adamw updates the moments and returns the next weight.
