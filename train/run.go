@@ -86,6 +86,9 @@ func Resume(ctx context.Context, set *data.Set, dir string, o Options) error {
 	if err != nil {
 		return err
 	}
+	if imported(dir) {
+		return fmt.Errorf("train: the weights of %s were imported, so that it has no step to go on from; fine-tune them with its train_step", dir)
+	}
 	t, err := newTrainer(c, set, dir, o)
 	if err != nil {
 		return err
