@@ -13,8 +13,8 @@ import (
 var row = map[string]int{
 	"models/tensor": 0, "models/noise": 0, "models/flow": 0, "train/ot": 0,
 	"models/graph": 1, "train/data": 1, "train/metric": 1, "runtime/engine": 1, "runtime/native/kernel": 1,
-	"models/autodiff": 2, "models/onnx": 2, "models/nn": 2, "train/optim": 2, "runtime/solver": 2, "runtime/ort": 2,
-	"models": 3, "runtime": 3, "runtime/native": 3,
+	"models/autodiff": 2, "models/onnx": 2, "models/nn": 2, "train/optim": 2, "runtime/solver": 2,
+	"models": 3, "runtime": 3, "runtime/native": 3, "runtime/ort": 3,
 	"train/checkpoint": 4, "train/quality": 4, "export": 4, "runtime/enginetest": 4,
 	"train":          5,
 	"train/protocol": 6,

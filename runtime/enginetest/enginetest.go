@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"sync"
 	"testing"
 
@@ -23,7 +24,8 @@ import (
 func Run(t *testing.T, e engine.Engine) {
 	for name, test := range map[string]func(*testing.T, engine.Engine){
 		"Formula": formula, "Types": types, "Loop": loop, "NoInputs": noInputs, "Refusals": refusals, "Cancel": cancel, "Allocations": allocations,
-		"Concurrency": concurrency, "Empty": empty, "Close": closing, "Garbage": garbage, "EulerEvaluations": eulerEvaluations, "SamplerAllocations": samplerAllocations,
+		"Concurrency": concurrency, "Empty": empty, "Close": closing, "Garbage": garbage, "Hostile": hostile, "EulerEvaluations": eulerEvaluations,
+		"SamplerAllocations": samplerAllocations,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, e) })
 	}
@@ -299,6 +301,37 @@ func garbage(t *testing.T, e engine.Engine) {
 	if p, err := e.Open(model, engine.Options{Provider: "tpu"}); err == nil {
 		_ = p.Close()
 		t.Error("provider tpu accepted")
+	}
+}
+
+// hostile: what the validator refuses reaches no engine, in the validator's words.
+func hostile(t *testing.T, e engine.Engine) {
+	weight := func(change func(*onnx.Tensor)) func(*onnx.Model) {
+		return func(m *onnx.Model) { change(m.Main.Initializer[0]) }
+	}
+	for want, change := range map[string]func(*onnx.Model){
+		"in another file": weight(func(w *onnx.Tensor) {
+			w.RawData, w.DataLocation, w.ExternalData = nil, 1, []*onnx.StringStringEntry{{Key: "location", Value: "/etc/passwd"}}
+		}),
+		"beyond any memory": weight(func(w *onnx.Tensor) { w.Dims = []int64{1 << 40, 1 << 40} }),
+		"bytes for":         weight(func(w *onnx.Tensor) { w.Dims = append(w.Dims, 3) }),
+		"calls itself": func(m *onnx.Model) {
+			m.Functions = append(m.Functions, &onnx.Function{Domain: "d", Name: "f", Node: []*onnx.Node{{Domain: "d", OpType: "f"}}})
+		},
+		"IR version": func(m *onnx.Model) { m.IRVersion = 1 << 30 },
+	} {
+		m, err := onnx.Unmarshal(layer(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(m)
+		p, err := e.Open(m.Marshal(), engine.Options{})
+		if err == nil {
+			_ = p.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q in it", err, want)
+		}
 	}
 }
 

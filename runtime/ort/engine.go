@@ -12,6 +12,7 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"fmtool/models/onnx"
 	"fmtool/runtime/engine"
 )
 
@@ -76,13 +77,14 @@ func (e *Engine) Version() string { return e.version }
 // Library is where it was found.
 func (e *Engine) Library() Candidate { return e.library }
 
-// Open makes a session of the bytes of an ONNX file. Float64 is refused: that is the native engine's.
+// Open makes a session of the bytes of an ONNX file, which it holds against onnx.Default first: the library sees nothing that was not validated, and no
+// other file. Float64 is refused: that is the native engine's.
 func (e *Engine) Open(model []byte, o engine.Options) (engine.Program, error) {
 	if o.Float64 {
 		return nil, fmt.Errorf("ort: no float64 mode; the reference is the native engine's")
 	}
-	if len(model) == 0 {
-		return nil, fmt.Errorf("ort: the model is empty")
+	if _, err := onnx.Validate(model, onnx.Limits{}); err != nil {
+		return nil, fmt.Errorf("ort: %w", err)
 	}
 	options, err := e.options(o)
 	if err != nil {
