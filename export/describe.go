@@ -9,6 +9,7 @@ import (
 	"fmtool/models/flow"
 	"fmtool/models/graph"
 	"fmtool/models/onnx"
+	"fmtool/models/tensor"
 	"fmtool/runtime"
 	"fmtool/runtime/solver"
 )
@@ -20,10 +21,11 @@ type described struct {
 	kind      flow.Kind
 	spec      flow.Spec
 	guided    bool
-	adapts    bool           // a graph that samples chooses its steps
-	converted bool           // its network predicts another quantity than the velocity
-	method    solver.Tableau // of a graph that samples
-	steps     int            // their fixed number; 0: an input
+	adapts    bool                     // a graph that samples chooses its steps
+	converted bool                     // its network predicts another quantity than the velocity
+	method    solver.Tableau           // of a graph that samples
+	steps     int                      // their fixed number; 0: an input
+	trained   map[string]tensor.Tensor // weights to take training steps from; nil: any
 }
 
 // describe reads a file's metadata and compares them with its inputs and outputs.
@@ -40,7 +42,7 @@ func describe(file []byte) (*described, error) {
 	if err == nil {
 		d.spec, err = flow.ParseSpec(meta)
 	}
-	if err == nil && d.kind != flow.VelocityKind && !d.adapts {
+	if err == nil && (d.kind == flow.SamplerKind || d.kind == flow.SampleKind) && !d.adapts {
 		d.method, err = solver.Parse(meta[keySolver])
 	}
 	if text, ok := meta[keySteps]; ok && err == nil {
@@ -57,8 +59,11 @@ func describe(file []byte) (*described, error) {
 
 // signature compares the graph's inputs and outputs with what the metadata promise.
 func (d *described) signature() error {
-	in, out := d.promised()
 	haveIn, haveOut := runtime.Signature(d.model.Main, true), runtime.Signature(d.model.Main, false)
+	if d.kind == flow.TrainStepKind {
+		return d.stepSignature(haveIn, haveOut)
+	}
+	in, out := d.promised()
 	if !slices.Equal(in, haveIn) || !slices.Equal(out, haveOut) {
 		return fmt.Errorf("export: not a %s: the file takes %s and gives %s, its metadata promise %s and %s", d.kind,
 			strings.Join(haveIn, ", "), strings.Join(haveOut, ", "), strings.Join(in, ", "), strings.Join(out, ", "))
@@ -86,14 +91,19 @@ func (d *described) promised() (in, out []string) {
 	if d.kind == flow.SampleKind {
 		in = append(in, "offset int64[]")
 	}
-	switch c := d.spec.Condition; c.Kind {
-	case flow.Labels:
-		in = append(in, "y int64[batch]")
-	case flow.Vector:
-		in = append(in, fmt.Sprintf("y float32[batch %d]", c.Width), "y_drop float32[batch 1]")
-	}
-	if d.guided {
+	if in = append(in, d.conditionInputs()...); d.guided {
 		in = append(in, "guidance float32[W]")
 	}
 	return in, out
+}
+
+// conditionInputs are those of the condition.
+func (d *described) conditionInputs() []string {
+	switch c := d.spec.Condition; c.Kind {
+	case flow.Labels:
+		return []string{"y int64[batch]"}
+	case flow.Vector:
+		return []string{fmt.Sprintf("y float32[batch %d]", c.Width), "y_drop float32[batch 1]"}
+	}
+	return nil
 }

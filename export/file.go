@@ -29,6 +29,7 @@ var recipes = []recipe{
 	{flow.VelocityKind, onnx.Wide, false, velocityGraph, velocityUsage},
 	{flow.SamplerKind, onnx.Wide, true, samplerGraph, samplerUsage},
 	{flow.SampleKind, onnx.Seeded, true, sampleGraph, sampleUsage},
+	{flow.TrainStepKind, onnx.Wide, false, stepGraph, stepUsage},
 }
 
 // Graphs are the names of the graphs that leave.
@@ -40,7 +41,7 @@ func Graphs() []string {
 	return names
 }
 
-// File returns the bytes of a file with one of the model's Graphs; see Velocity, Sampler and Sample.
+// File returns the bytes of a file with one of the model's Graphs; see Velocity, Sampler, Sample and TrainStep.
 func File(ctx context.Context, name string, m *models.Model, o Options) ([]byte, Report, error) {
 	for _, r := range recipes {
 		if string(r.kind) == name {
@@ -77,6 +78,7 @@ func (r recipe) checked(ctx context.Context, m *models.Model, o Options) ([]byte
 	if err != nil {
 		return nil, Report{}, err
 	}
+	d.trained = m.Weights
 	report, err := d.verify(ctx, o.Checks, field)
 	if err != nil {
 		return nil, report, err
@@ -96,7 +98,7 @@ func (r recipe) file(m *models.Model, o *Options) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	meta, err := r.metadata(m, g, *o)
+	meta, err := r.metadata(m, *o)
 	if err != nil {
 		return nil, err
 	}
@@ -134,9 +136,12 @@ func (r recipe) complete(o *Options) error {
 }
 
 // metadata is what the file says about itself: the model's spec, the graph's settings, the training facts, the architecture and the check.
-func (r recipe) metadata(m *models.Model, g *graph.Graph, o Options) (map[string]string, error) {
+func (r recipe) metadata(m *models.Model, o Options) (map[string]string, error) {
 	meta := m.VelocitySpec().Metadata() // the graphs convert what the network predicts
-	if m.Spec.Prediction != flow.Velocity {
+	switch {
+	case r.kind == flow.TrainStepKind: // which trains it
+		meta = o.Step.metadata(m)
+	case m.Spec.Prediction != flow.Velocity:
 		meta[keyNetwork] = m.Spec.Prediction.String()
 	}
 	maps.Copy(meta, r.settings(o))
@@ -147,13 +152,12 @@ func (r recipe) metadata(m *models.Model, g *graph.Graph, o Options) (map[string
 	if err != nil {
 		return nil, fmt.Errorf("export: %w", err)
 	}
-	numbers := 0
-	for _, p := range g.Params {
-		numbers += p.Data.Len()
-	}
 	bound, against := o.bound(m.Spec, m.Spec.Prediction != flow.Velocity), "forward pass"
-	if r.solves {
+	switch {
+	case r.solves:
 		bound, against = solvedTolerance, "solver"
+	case r.kind == flow.TrainStepKind:
+		bound, against = o.stepBound(m.Spec), "step"
 	}
 	names := make([]string, len(o.Engines))
 	for i, e := range o.Engines {
@@ -161,7 +165,7 @@ func (r recipe) metadata(m *models.Model, g *graph.Graph, o Options) (map[string
 	}
 	maps.Copy(meta, map[string]string{
 		keyArchitecture: string(arch),
-		keyParameters:   strconv.Itoa(numbers),
+		keyParameters:   strconv.Itoa(m.Parameters()),
 		keyRuntime:      o.Profile.Runtime,
 		keyParity:       fmt.Sprintf("%s: max|difference|/max(1, max|value|) <= %g against a float64 %s", strings.Join(names, ", "), bound, against),
 	})

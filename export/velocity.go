@@ -20,6 +20,7 @@ type Options struct {
 	Guidance bool              // classifier-free guidance inside, with its weight as an input
 	Solver   solver.Tableau    // of graphs that sample; zero: Euler
 	Unroll   int               // of graphs that sample: their fixed number of steps, without control flow; 0: an input, and a Loop
+	Step     *Step             // of a training step: its program and state
 	Adaptive bool              // of graphs that sample: steps chosen by a tolerance, the input tolerance in place of steps; the output evaluations beside samples
 }
 

@@ -58,7 +58,7 @@ func (c Checks) bound(s flow.Spec, converted bool) float64 {
 // A velocity field is tried with random x; t = 0, t = 1, one random time for all and a time per row; every condition in turn, none included;
 // several batch sizes; and 100 Euler steps, against a forward pass of the file in float64. A graph that samples is tried with several numbers of
 // rows and steps, against runtime/solver in float64 on the field that is the file's function velocity, with Go's own noise, normaliser and
-// guidance. An unrolled one has no such function and is compared with itself in float64.
+// guidance. An unrolled one has no such function and is compared with itself in float64. A training step is compared with itself in float64 over a few steps.
 func Verify(ctx context.Context, file []byte, c Checks) (Report, error) {
 	d, err := describe(file)
 	if err != nil {
@@ -89,8 +89,11 @@ func (d *described) verify(ctx context.Context, c Checks, field *graph.Graph) (R
 
 // trials are the tries of the file's kind, with the results in float64.
 func (d *described) trials(ctx context.Context, c Checks, field *graph.Graph) ([]trial, error) {
-	if d.kind == flow.VelocityKind {
+	switch d.kind {
+	case flow.VelocityKind:
 		return d.velocityTrials(ctx, c)
+	case flow.TrainStepKind:
+		return d.stepTrials(ctx, c)
 	}
 	return d.solvedTrials(ctx, c, field)
 }

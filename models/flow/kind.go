@@ -10,12 +10,13 @@ type Kind string
 
 // The kinds of files.
 const (
-	VelocityKind Kind = "velocity" // u(x, t), in model space
-	SamplerKind  Kind = "sampler"  // noise → samples
-	SampleKind   Kind = "sample"   // seed → samples
+	VelocityKind  Kind = "velocity"   // u(x, t), in model space
+	SamplerKind   Kind = "sampler"    // noise → samples
+	SampleKind    Kind = "sample"     // seed → samples
+	TrainStepKind Kind = "train_step" // data, noise, times, state → state
 )
 
-var kinds = []Kind{VelocityKind, SamplerKind, SampleKind}
+var kinds = []Kind{VelocityKind, SamplerKind, SampleKind, TrainStepKind}
 
 // KindOf reads the kind in a file's metadata. A file of another format or kind is an error.
 func KindOf(meta map[string]string) (Kind, error) {
