@@ -44,6 +44,7 @@ func Import(dir, weights, out string) error {
 	if err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
+	delete(facts, flow.Prefix+"train.held_out.loss") // of other weights
 	facts[importedKey] = fmt.Sprintf("%x", sha256.Sum256(b))
 	if err := checkpoint.Disk.MkdirAll(filepath.Clean(out)); err != nil {
 		return fmt.Errorf("train: %w", err)
