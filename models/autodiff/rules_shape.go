@@ -108,7 +108,8 @@ func gather(c *context) []value {
 	}
 	t := c.out[0].Type.DType
 	flat := c.Reshape(at, c.Ints(-1))
-	hot := c.Op("OneHot", nil, flat, c.length(x, 0), c.Concat(0, c.vector(c.Scalar(t, 0)), c.vector(c.Scalar(t, 1))))
+	depth := c.Op("Squeeze", nil, c.length(x, 0)) // ONNX's reference implementation takes no vector of one
+	hot := c.Op("OneHot", nil, flat, depth, c.Concat(0, c.vector(c.Scalar(t, 0)), c.vector(c.Scalar(t, 1))))
 	rows := c.reshapeTo(c.g[0], c.Concat(0, c.length(flat, 0), c.length(x, 1)))
 	return []value{c.MatMul(c.Transpose(hot, 1, 0), rows), nil}
 }
