@@ -13,6 +13,7 @@ import (
 	"fmtool/models/graph"
 	"fmtool/models/onnx"
 	"fmtool/models/tensor"
+	"fmtool/runtime"
 	"fmtool/train/optim"
 )
 
@@ -90,14 +91,17 @@ func timesText(s flow.Spec) string {
 func (d *described) stepSignature(in, out []string) error {
 	promised := d.stepInputs()
 	if len(in) < len(promised) || !slices.Equal(in[:len(promised)], promised) {
-		return fmt.Errorf("export: not a %s: the file takes %s, its metadata promise %s and the state", d.kind, strings.Join(in, ", "), strings.Join(promised, ", "))
+		return fmt.Errorf("export: not a %s: the file takes %s, its metadata promise %s and the state", d.kind, runtime.Listed(in), runtime.Listed(promised))
 	}
 	want := []string{"loss float32[]", "norm float32[]"}
 	for _, part := range in[len(promised)-1:] { // step is part of the state
 		want = append(want, optim.Next+part)
 	}
-	if !slices.Equal(slices.Sorted(slices.Values(out)), slices.Sorted(slices.Values(want))) {
-		return fmt.Errorf("export: not a %s: the file takes %s and gives %s, want %s", d.kind, strings.Join(in, ", "), strings.Join(out, ", "), strings.Join(want, ", "))
+	have := slices.Sorted(slices.Values(out))
+	for i, part := range slices.Sorted(slices.Values(want)) {
+		if len(have) != len(want) || have[i] != part {
+			return fmt.Errorf("export: not a %s: the file gives %s; want %s, and %d outputs in all", d.kind, runtime.Listed(out), part, len(want))
+		}
 	}
 	_, err := stepState(d.model)
 	return err

@@ -141,7 +141,7 @@ func TestTrainStepRefuses(t *testing.T) {
 	huge := int64(1 << 40)
 	for want, change := range map[string]func(*onnx.Graph){
 		"its metadata promise": func(g *onnx.Graph) { g.Input[0].Name = "x" },
-		"and gives":            func(g *onnx.Graph) { g.Output[3].Name = "next.other" },
+		"outputs in all":       func(g *onnx.Graph) { g.Output[3].Name = "next.other" },
 		"has no size": func(g *onnx.Graph) {
 			last := len(g.Input) - 1
 			g.Input[last].Type.Tensor.Shape.Dim[0].Value = &huge

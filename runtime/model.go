@@ -133,10 +133,19 @@ func names(g *onnx.Graph, inputs bool) []string {
 
 // signature is Signature in a sentence.
 func signature(g *onnx.Graph, inputs bool) string {
-	if parts := Signature(g, inputs); parts != nil {
-		return strings.Join(parts, ", ")
+	return Listed(Signature(g, inputs))
+}
+
+// Listed is a list in a sentence; of a long one the first parts, and how many more there are.
+func Listed(parts []string) string {
+	const long, first = 8, 4
+	switch {
+	case len(parts) == 0:
+		return "nothing"
+	case len(parts) > long:
+		return fmt.Sprintf("%s and %d more", strings.Join(parts[:first], ", "), len(parts)-first)
 	}
-	return "nothing"
+	return strings.Join(parts, ", ")
 }
 
 // Signature lists the inputs that a caller must give, or the outputs, with their types, as in x float32[batch 2]. It serves messages.

@@ -27,7 +27,8 @@ func exportCommand() *cobra.Command {
 		Use:   "export FILE.onnx",
 		Short: "Write a trained model as ONNX, after a parity check",
 		Long: `Write the model of a run as one ONNX file that holds all a consumer needs: its velocity field, the whole way from noise (--graph sampler) to
-samples, or a step of its training (--graph train_step) with the state of the run beside it, FILE.safetensors. The very bytes are first run on the native engine and on onnxruntime and compared with float64; if they disagree, nothing is written.`,
+samples, or a step of its training (--graph train_step) with the state of the run beside it, FILE.safetensors. The very bytes are first run on the native
+engine and on onnxruntime and compared with float64; if they disagree, nothing is written.`,
 		Example: `  fmtool export model.onnx
   fmtool export digits.onnx --run runs/digits --graph sampler --solver heun --guidance
   fmtool export digits8.onnx --run runs/digits --graph sampler --unroll 8`,
