@@ -46,7 +46,7 @@ func (m *Model) Split(name string) ([]byte, error) {
 	meta := m.Metadata()
 	sum := sha256.Sum256(data)
 	meta[keySidecar] = hex.EncodeToString(sum[:])
-	m.setMetadata(meta)
+	m.SetMetadata(meta)
 	return data, nil
 }
 
@@ -82,7 +82,7 @@ func (m *Model) Join(data []byte) error {
 			return fmt.Errorf("onnx: the file beside the model has SHA-256 %x…, the model was written with %.16s…: take both from one export", sum[:8], want)
 		}
 		delete(meta, keySidecar)
-		m.setMetadata(meta)
+		m.SetMetadata(meta)
 	}
 	for _, t := range m.Main.Initializer {
 		if t.DataLocation == 0 {

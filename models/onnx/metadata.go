@@ -14,8 +14,8 @@ func (m *Model) Metadata() map[string]string {
 	return meta
 }
 
-// setMetadata replaces the model's metadata, sorted by key.
-func (m *Model) setMetadata(meta map[string]string) {
+// SetMetadata replaces the model's metadata, sorted by key.
+func (m *Model) SetMetadata(meta map[string]string) {
 	m.MetadataProps = nil
 	for _, key := range slices.Sorted(maps.Keys(meta)) {
 		m.MetadataProps = append(m.MetadataProps, &StringStringEntry{Key: key, Value: meta[key]})

@@ -33,7 +33,7 @@ func FromGraph(g *graph.Graph, p Profile, meta map[string]string) (*Model, error
 		OpsetImport: []*OperatorSetID{{Version: int64(p.Opset)}},
 	}
 	m.OpsetImport[0].zeros = bit(1) // the domain "", said explicitly
-	m.setMetadata(meta)
+	m.SetMetadata(meta)
 	for _, f := range g.Functions {
 		body, err := writeFunction(f, p)
 		if err != nil {
