@@ -9,7 +9,8 @@
 // the one canonical way, fields in ascending order of number, and stays the same message.
 //
 // Model.Graph converts to the program's canonical form, the operators' opset-18 definitions. The table in versions.go says which
-// versions of each operator are read, and how; another operator, domain or version is an error that names it and the node.
+// versions of each operator are read, and how, that in compose.go which are read as formulas of others; another operator, domain or version is an error
+// that names it and the node.
 //
 // FromGraph lowers a program to a Profile: Wide (IR 8, opset 17, onnxruntime ≥ 1.12), Seeded (IR 8, opset 18) or Modern (IR 10, opset 21). Every value
 // of the main graph gets an explicit type and shape, parameters keep their names, nodes are named by their layer's path, and the same

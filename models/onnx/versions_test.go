@@ -59,6 +59,13 @@ func TestOlderDefinitions(t *testing.T) {
 		{"Concat", 1, []tensor.Tensor{x.Reshape(3, 2), x.Reshape(3, 2)}, nil, tensor.Of([]float32{1, 2, 1, 2, 3, 4, 3, 4, 5, 6, 5, 6}, 3, 4)},
 		{"Scatter", 9, []tensor.Tensor{tensor.Of([]float32{1, 2, 3}, 3), tensor.Of([]int64{1}, 1), tensor.Of([]float32{9}, 1)}, nil, tensor.Of([]float32{1, 9, 3}, 3)},
 		{"Gemm", 6, []tensor.Tensor{x, x.Reshape(3, 2), tensor.Of([]float32{1, 2}, 2)}, []*onnx.Attribute{integer("broadcast", 1)}, tensor.Of([]float32{23, 30, 50, 66}, 2, 2)},
+		{"PRelu", 6, []tensor.Tensor{tensor.Of([]float32{-1, -2, 3, -4}, 1, 2, 2), tensor.Of([]float32{2, 10}, 2)}, nil, tensor.Of([]float32{-2, -4, 3, -40}, 1, 2, 2)},
+		{"Sum", 6, []tensor.Tensor{x, x, x}, nil, tensor.Of([]float32{3, 6, 9, 12, 15, 18}, 2, 3)},
+		{"Mean", 6, []tensor.Tensor{x, x.Convert(tensor.Float32)}, nil, x},
+		{"Dropout", 7, []tensor.Tensor{x}, []*onnx.Attribute{float("ratio", 0.9)}, x},
+		{"ReduceMin", 11, []tensor.Tensor{x}, []*onnx.Attribute{ints("axes", 1), integer("keepdims", 0)}, tensor.Of([]float32{1, 4}, 2)},
+		{"ReduceL2", 13, []tensor.Tensor{tensor.Of([]float32{3, 4}, 1, 2)}, []*onnx.Attribute{ints("axes", 1)}, tensor.Of([]float32{5}, 1, 1)},
+		{"LogSoftmax", 11, []tensor.Tensor{tensor.Of([]float32{0, 0}, 1, 2)}, nil, tensor.Of([]float32{-math.Ln2, -math.Ln2}, 1, 2)},
 		{"Constant", 12, nil, []*onnx.Attribute{ints("value_ints", 4, 5)}, tensor.Of([]int64{4, 5}, 2)},
 		{"Constant", 12, nil, []*onnx.Attribute{float("value_float", 1.5)}, tensor.Scalar(float32(1.5))},
 	} {

@@ -30,6 +30,9 @@ var outside = []struct {
 }{
 	{"an element type that the toolkit does not have", func(m *onnx.Model, _ error) bool { return foreignType(m) }},
 	{"a sequence, an optional value or a map", func(m *onnx.Model, _ error) bool { return foreignValue(m) }},
+	{"random numbers of its own", func(_ *onnx.Model, err error) bool {
+		return err != nil && strings.Contains(err.Error(), "training mode")
+	}},
 	{"an operator set newer than the table reads", func(_ *onnx.Model, err error) bool {
 		return err != nil && strings.Contains(err.Error(), "opset")
 	}},
@@ -120,7 +123,7 @@ func operators(m *onnx.Model) map[string]bool {
 	var walk func(nodes []*onnx.Node) bool
 	walk = func(nodes []*onnx.Node) bool {
 		for _, n := range nodes {
-			if _, err := graph.Lookup(n.OpType); err != nil || n.Domain != "" {
+			if !onnx.Readable(n.Domain, n.OpType) {
 				return false
 			}
 			ops[n.OpType] = true
