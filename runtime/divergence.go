@@ -161,6 +161,10 @@ func (d *DivergentModel) VelocityDivergence(ctx context.Context, u, div, x, t, y
 	if err := m.checkCondition(n, y); err != nil {
 		return err
 	}
+	t, err := sharedTime(m.spec.SharedTime, t)
+	if err != nil {
+		return err
+	}
 	d.in(&d.x, x)
 	d.in(&d.t, t)
 	for i, at := range t.Float64() {

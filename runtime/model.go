@@ -62,7 +62,7 @@ func Describe(file []byte) (flow.Spec, map[string]string, error) {
 	}
 	spec, err := flow.ParseSpec(m.Metadata())
 	if err != nil {
-		return flow.Spec{}, nil, fmt.Errorf("runtime: %w; the file takes %s and gives %s", err, signature(m.Main, true), signature(m.Main, false))
+		return flow.Spec{}, nil, fmt.Errorf("runtime: %w; the file takes %s and gives %s%s", err, signature(m.Main, true), signature(m.Main, false), undeclared(m.Metadata()))
 	}
 	if kind, err := flow.KindOf(m.Metadata()); err != nil || kind != flow.VelocityKind {
 		return flow.Spec{}, nil, fmt.Errorf("runtime: a %s, not a velocity field: the file takes %s and gives %s; run it whole, or export the velocity", kind, signature(m.Main, true), signature(m.Main, false))
@@ -80,6 +80,14 @@ func Describe(file []byte) (flow.Spec, map[string]string, error) {
 			signature(m.Main, true), strings.Trim(fmt.Sprint(spec.Dims), "[]"))
 	}
 	return spec, m.Metadata(), nil
+}
+
+// undeclared is what to do with a file that says nothing of itself.
+func undeclared(meta map[string]string) string {
+	if meta[flow.Prefix+"kind"] != "" {
+		return ""
+	}
+	return "; if it is a network from elsewhere, declare what these mean: fmtool declare --help"
 }
 
 // sampleDims is the declared shape of the input x without the batch.
@@ -205,6 +213,9 @@ func (m *Model) Close() error { return m.program.Close() }
 func (m *Model) Velocity(ctx context.Context, dst, x, t, y tensor.Tensor) error {
 	if err := m.check(dst, x, t, y); err != nil {
 		return err
+	}
+	if m.spec.SharedTime && t.Len() > 1 {
+		return m.eachTime(ctx, dst, x, t, y)
 	}
 	t = m.within(t)
 	m.in[0], m.in[1], m.out[0] = x, t, dst

@@ -39,6 +39,7 @@ type Spec struct {
 	Normaliser Normaliser
 	TimeMin    float64 // first time the field was trained at; 0 unless the prediction says nothing there
 	TimeMax    float64 // last time the field was trained at; 1 without endpoint defects
+	SharedTime bool    // all rows of an evaluation have one time
 	PhaseBound float64 // largest phase of the time features in radians: with it grows the rounding error
 	Source     SourceKind
 	Coupling   Coupling // of x0 and x1 in training
@@ -99,6 +100,9 @@ func (s Spec) Metadata() map[string]string {
 	}
 	if s.TimeMin > 0 {
 		m["time.min"] = float(s.TimeMin)
+	}
+	if s.SharedTime {
+		m["time.shared"] = "true"
 	}
 	if text := s.Times.String(); text != "uniform" {
 		m["times"] = text
@@ -167,6 +171,7 @@ func ParseSpec(meta map[string]string) (Spec, error) {
 	if _, ok := meta[Prefix+"time.min"]; ok {
 		s.TimeMin = p.number("time.min")
 	}
+	s.SharedTime = meta[Prefix+"time.shared"] != ""
 	var err error
 	s.Times, err = ParseTimes(meta[Prefix+"times"])
 	p.keep("times", err)
