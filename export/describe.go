@@ -76,7 +76,7 @@ func (d *described) promised() (in, out []string) {
 	sample := "float32" + sampleShape(d.spec, graph.Sym("batch")).String()
 	switch d.kind {
 	case flow.VelocityKind:
-		in, out = []string{"x " + sample, "t float32[T 1]"}, []string{"velocity " + sample}
+		in, out = []string{"x " + sample, "t float32[" + timeDim(d.spec).String() + " 1]"}, []string{"velocity " + sample}
 	case flow.SamplerKind:
 		in, out = []string{"x0 " + sample}, []string{"samples " + sample}
 	case flow.SampleKind:
@@ -106,4 +106,12 @@ func (d *described) conditionInputs() []string {
 		return []string{fmt.Sprintf("y float32[batch %d]", c.Width), "y_drop float32[batch 1]"}
 	}
 	return nil
+}
+
+// timeDim is the first dimension of a velocity field's input t.
+func timeDim(s flow.Spec) graph.Dim {
+	if s.SharedTime {
+		return graph.Fix(1)
+	}
+	return graph.Sym(graph.TimeDim)
 }

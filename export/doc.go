@@ -14,6 +14,8 @@
 // velocity more than once it is a function that is called with them. Metadata (keys io.fmtool.*) say all that a consumer must know, and the doc string
 // says it in words. The same model gives the same bytes.
 //
+// Declare makes a velocity file of a network from elsewhere, whose nodes it leaves as they are, by what is declared of its inputs and output.
+//
 // Verify runs the same comparison on a file that exists. Its reference for samplers is runtime/solver on the field, so that it knows nothing of how the graph
 // was built. Writing the bytes to disk is the caller's: train/checkpoint has the crash-safe way.
 package export

@@ -28,6 +28,9 @@ func (d *described) velocityTrials(ctx context.Context, c Checks) ([]trial, erro
 	}
 	for _, n := range c.Batches {
 		for salt, at := range []float32{0, 1, anyTime, eachTime} {
+			if at == eachTime && d.spec.SharedTime {
+				continue
+			}
 			in := d.velocityInputs(n, uint64(salt), at)
 			t := trial{graph: "velocity", batch: n, tolerance: c.bound(d.spec, d.converted)}
 			t.run = func(ctx context.Context, p program) (tensor.Tensor, error) {

@@ -103,7 +103,7 @@ func velocity(spec flow.Spec, arch Architecture, from nn.Source) (*graph.Graph, 
 	in := NewInputs(b, spec, graph.Sym("batch"), graph.Sym(graph.TimeDim))
 	b.Scope("path", func() { in.T = held(b, spec, in.T) })
 	u := Build(b, spec, arch, from, in)
-	b.Scope("path", func() { u = asVelocity(b, spec, in.X, in.T, u) })
+	b.Scope("path", func() { u = AsVelocity(b, spec, in.X, in.T, u) })
 	b.Output("velocity", u)
 	return b.Graph()
 }

@@ -107,12 +107,12 @@ func held(b *graph.Builder, spec flow.Spec, t *graph.Value) *graph.Value {
 	return t
 }
 
-// asVelocity is the velocity that follows from a network's prediction q [N D...] at x [N D...] and t [T 1], flow.Coeffs.Convert as a graph:
+// AsVelocity is the velocity that follows from a network's prediction q [N D...] at x [N D...] and t [T 1], flow.Coeffs.Convert as a graph:
 //
 //	x1     u = α̇ q + (β̇/β)(x − α q)
 //	noise  u = β̇ q + (α̇/α)(x − β q)
 //	score  the noise is −β q
-func asVelocity(b *graph.Builder, spec flow.Spec, x, t, q *graph.Value) *graph.Value {
+func AsVelocity(b *graph.Builder, spec flow.Spec, x, t, q *graph.Value) *graph.Value {
 	if spec.Prediction == flow.Velocity {
 		return q
 	}
