@@ -17,11 +17,13 @@ import (
 
 // fileFlags say how far a model file is trusted. Every model file enters through read.
 type fileFlags struct {
-	external  bool
-	untrusted bool
-	memory    int // MiB
-	time      time.Duration
-	foreign   bool // the file is only looked at
+	external   bool
+	untrusted  bool
+	memory     int // MiB
+	time       time.Duration
+	foreign    bool // the file is only looked at
+	undeclared bool // the file is taken as it is, a network from elsewhere too
+	declared   declaredFlags
 }
 
 func (f *fileFlags) add(cmd *cobra.Command) {
@@ -30,6 +32,9 @@ func (f *fileFlags) add(cmd *cobra.Command) {
 	s.BoolVar(&f.untrusted, "untrusted", false, "work on the file in a process of its own, with the limits below and stricter ones on the file")
 	s.IntVar(&f.memory, "memory-limit", 2048, "memory of an --untrusted file's process, in MiB")
 	s.DurationVar(&f.time, "time-limit", time.Minute, "processor time of an --untrusted file's process")
+	if !f.foreign && !f.undeclared {
+		f.declared.add(cmd, "of a network from elsewhere: ")
+	}
 }
 
 // read is a model file whose bytes are validated, and are what the engines get: the path is not read again.
@@ -53,6 +58,9 @@ func (f *fileFlags) read(path string) ([]byte, error) {
 		}
 	case errors.Is(err, onnx.ErrExternal):
 		err = fmt.Errorf("%w, or add --external-data to take in files of the model's folder", err)
+	}
+	if err == nil && !f.foreign && !f.undeclared {
+		b, err = export.Adopt(b, f.declared.settings())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

@@ -21,7 +21,7 @@ func root() *cobra.Command {
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	cmd.AddCommand(trainCommand(), exportCommand(), verifyCommand(), sampleCommand(), evaluateCommand(), likelihoodCommand(), denoiseCommand(), inspectCommand(), doctorCommand(), ortCommand())
-	cmd.AddCommand(reproduceCommand(), plotCommand(), diffCommand(), importWeightsCommand())
+	cmd.AddCommand(reproduceCommand(), plotCommand(), diffCommand(), declareCommand(), importWeightsCommand())
 	cmd.SetFlagErrorFunc(nearestFlag)
 	cmd.SuggestionsMinimumDistance = 2
 	return cmd
