@@ -19,7 +19,8 @@
 //
 // The whole step is one graph: network, loss, derivatives (models/autodiff), clipping, AdamW and the moving average (train/optim). The native engine
 // compiles it and updates the state in place, without an allocation. A step's random numbers are a pure function of the seed and its number, and the engine's
-// results do not depend on the number of threads, so a run that is killed and resumed ends with the bytes of one that was not (kill_test.go).
+// results do not depend on the number of threads, so a run that is killed and resumed ends with the bytes of one that was not (kill_test.go). PortableStep is
+// the same step for other programs, LoadStep that of a run with the state it is in, and Import takes weights back.
 //
 // Losses are sums over dimensions and means over rows. Data are split, normalised and trained in model space; the weights file says how to come back.
 // Where a schedule or a conversion has no limit at an end, the times stop short of it: flow.Interval, kept in the model.
