@@ -15,6 +15,7 @@ type Limits struct {
 	Tensors int  // initialisers, and tensors in attributes
 	Depth   int  // of graphs in graphs and functions in functions
 	Foreign bool // operators of domains that no standard defines may stand in the file: it is to be looked at, not run
+	Outside bool // numbers may lie in other files: they are not looked at
 	Strict  bool // onnxruntime's own extensions are refused too, so that every operator has a public definition
 }
 

@@ -1,6 +1,9 @@
 package onnx
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // elementBits is the size of an element of each type of onnx.proto that has one; strings have none.
 var elementBits = map[int32]int64{
@@ -38,7 +41,7 @@ func (v *validator) tensor(at string, t *Tensor) error {
 	if v.tensors++; v.tensors > v.limits.Tensors {
 		return fmt.Errorf("%s: more than %d tensors", at, v.limits.Tensors)
 	}
-	if err := t.fits(); err != nil {
+	if err := t.fits(); err != nil && !(errors.Is(err, ErrExternal) && v.limits.Outside) {
 		return fmt.Errorf("%s: tensor %q: %w", tail(at), short(t.Name), err)
 	}
 	return nil
@@ -60,9 +63,6 @@ func (v *validator) sparse(at string, s *SparseTensor) error {
 
 // fits compares the number of elements with what is given, of the tensor's type and in one field alone.
 func (t *Tensor) fits() error {
-	if t.outside() {
-		return ErrExternal
-	}
 	n, ok := elements(t.Dims)
 	if !ok {
 		return fmt.Errorf("dimensions %v are negative or beyond any memory", firstDims(t.Dims))
@@ -70,6 +70,9 @@ func (t *Tensor) fits() error {
 	bits, known := elementBits[t.DataType]
 	if !known && t.DataType != stringType {
 		return fmt.Errorf("element type %d is not known", t.DataType)
+	}
+	if t.outside() {
+		return ErrExternal
 	}
 	if t.Segment != nil {
 		return fmt.Errorf("it is one segment of a tensor; segments are not read")

@@ -96,6 +96,14 @@ func TestValidate(t *testing.T) {
 			}
 		})
 	}
+	if _, err := onnx.Validate(external("w.bin").Marshal(), onnx.Limits{Outside: true}); err != nil {
+		t.Errorf("numbers elsewhere, not looked at: %v", err)
+	}
+	huge := external("w.bin")
+	huge.Main.Initializer[0].Dims = []int64{1 << 40, 1 << 40}
+	if _, err := onnx.Validate(huge.Marshal(), onnx.Limits{Outside: true}); err == nil || !strings.Contains(err.Error(), "beyond any memory") {
+		t.Errorf("numbers elsewhere beyond any memory: %v", err)
+	}
 	foreign := plain(func(m *onnx.Model) { m.Main.Node[0].Domain = "my.ops" }).Marshal()
 	if _, err := onnx.Validate(foreign, onnx.Limits{Foreign: true}); err != nil {
 		t.Errorf("to be looked at only: %v", err)
