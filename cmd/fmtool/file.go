@@ -22,6 +22,7 @@ type fileFlags struct {
 	memory     int // MiB
 	time       time.Duration
 	foreign    bool // the file is only looked at
+	outside    bool // and its numbers are not: those in other files are left there unless asked for
 	undeclared bool // the file is taken as it is, a network from elsewhere too
 	declared   declaredFlags
 }
@@ -43,7 +44,7 @@ func (f *fileFlags) read(path string) ([]byte, error) {
 	if f.untrusted {
 		limits = onnx.Untrusted
 	}
-	limits.Foreign = f.foreign
+	limits.Foreign, limits.Outside = f.foreign, f.outside && !f.external
 	b, err := readUpTo(path, limits.Bytes)
 	if err != nil {
 		return nil, err

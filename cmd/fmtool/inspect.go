@@ -7,183 +7,197 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
 	"fmtool/export"
-	"fmtool/models/flow"
 	"fmtool/models/onnx"
-	"fmtool/runtime"
 )
 
+type inspectFlags struct {
+	file    fileFlags
+	asJSON  bool
+	python  bool
+	golang  bool
+	lengths map[string]int64
+}
+
 func inspectCommand() *cobra.Command {
-	var asJSON, python bool
-	trust := fileFlags{foreign: true}
+	f := &inspectFlags{file: fileFlags{foreign: true, outside: true}}
 	cmd := &cobra.Command{
 		Use:   "inspect FILE.onnx",
-		Short: "Tell what a file takes and gives, and print code that uses it",
-		Long: `Tell what to feed into an ONNX file and what comes out, its operators and its size; works on anybody's file. For a velocity field also what the
-numbers mean, and a Python program, ready to paste, that samples it with onnxruntime and numpy alone (--python prints only that).`,
-		Example: "  fmtool inspect model.onnx\n  fmtool inspect model.onnx --python > sample.py",
+		Short: "Tell what a file takes and gives, what it costs and needs, and print code that uses it",
+		Long: `Tell what to feed into an ONNX file and what comes out, in which units where the file is ours, and guessed where it is not; its operators with those in
+graphs and functions, its numbers, the floating-point operations of one row (an addition and a multiplication apart, a function as one), its element types, the
+oldest onnxruntime that loads it, and what to beware of: operators without a kernel, paths and user names left in the file, numbers in other files and more.
+Then a program in Python, for onnxruntime and numpy alone, and one in Go, ready to paste. Works on anybody's file; nothing is run. FLOPs and code take the
+lengths of --length for dimensions that the file leaves open, else 1.`,
+		Example: "  fmtool inspect model.onnx\n  fmtool inspect model.onnx --python > sample.py\n  fmtool inspect unet.onnx --length height=64,width=64",
 		Args:    cobra.ExactArgs(1),
-		RunE: trust.guard(func(cmd *cobra.Command, args []string) error {
-			file, err := trust.read(args[0])
-			if err != nil {
-				return err
-			}
-			m, err := onnx.Unmarshal(file)
-			if err != nil {
-				return fmt.Errorf("%s: %w", args[0], err)
-			}
-			if m.Main == nil {
-				return fmt.Errorf("%s: no ONNX model: it holds no graph", args[0])
-			}
-			s := summarise(m, len(file))
-			spec, _, err := runtime.Describe(file)
-			w := cmd.OutOrStdout()
-			switch {
-			case asJSON:
-				out := json.NewEncoder(w)
-				out.SetIndent("", "  ")
-				return out.Encode(s)
-			case python && err != nil:
-				return err
-			case python:
-				_, err := io.WriteString(w, export.PythonSample)
-				return err
-			}
-			s.print(w)
-			if err == nil {
-				describe(w, spec, args[0])
-			}
-			return nil
-		}),
+		RunE:    f.file.guard(func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) }),
 	}
-	trust.add(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
-	cmd.Flags().BoolVar(&python, "python", false, "print the Python program alone")
+	f.file.add(cmd)
+	s := cmd.Flags()
+	s.BoolVar(&f.asJSON, "json", false, "print as JSON")
+	s.BoolVar(&f.python, "python", false, "print the Python program alone")
+	s.BoolVar(&f.golang, "go", false, "print the Go program alone")
+	s.StringToInt64Var(&f.lengths, "length", nil, "`name=n` of dimensions that the file leaves open")
+	cmd.MarkFlagsMutuallyExclusive("json", "python", "go")
 	return cmd
 }
 
-// summary is what any file says of itself.
-type summary struct {
-	Bytes      int               `json:"bytes"`
-	IR         int64             `json:"ir_version"`
-	Opsets     map[string]int64  `json:"opsets"`
-	Producer   string            `json:"producer"`
-	Inputs     []string          `json:"inputs"`
-	Outputs    []string          `json:"outputs"`
-	Operators  map[string]int    `json:"operators"`
-	Parameters int               `json:"parameters"`
-	Metadata   map[string]string `json:"metadata"`
-	Warnings   []string          `json:"warnings"`
-}
-
-func summarise(m *onnx.Model, size int) summary {
-	s := summary{Bytes: size, IR: m.IRVersion, Opsets: map[string]int64{}, Producer: strings.TrimSpace(m.ProducerName + " " + m.ProducerVersion),
-		Operators: map[string]int{}, Metadata: m.Metadata(), Inputs: runtime.Signature(m.Main, true), Outputs: runtime.Signature(m.Main, false)}
-	for _, o := range m.OpsetImport {
-		domain := o.Domain
-		if domain == "" {
-			domain = "ai.onnx"
-		}
-		s.Opsets[domain] = o.Version
-	}
-	s.count(m.Main)
-	for _, f := range m.Functions {
-		s.countNodes(f.Node)
-	}
-	if err := m.Check(); err != nil {
-		s.Warnings = append(s.Warnings, err.Error())
-	}
-	return s
-}
-
-func (s *summary) count(g *onnx.Graph) {
-	for _, t := range g.Initializer {
-		n := 1
-		for _, d := range t.Dims {
-			n *= int(d)
-		}
-		s.Parameters += n
-	}
-	s.countNodes(g.Node)
-}
-
-// countNodes counts operators, those of subgraphs included.
-func (s *summary) countNodes(nodes []*onnx.Node) {
-	for _, n := range nodes {
-		name := n.OpType
-		if n.Domain != "" {
-			name = n.Domain + "." + name
-		}
-		s.Operators[name]++
-		for _, a := range n.Attribute {
-			if a.G != nil {
-				s.count(a.G)
-			}
-			for _, g := range a.Graphs {
-				s.count(g)
-			}
+func (f *inspectFlags) run(cmd *cobra.Command, path string) error {
+	for name, n := range f.lengths {
+		if n < 1 || n > 1<<31-1 {
+			return fmt.Errorf("--length %s=%d: want a positive number", name, n)
 		}
 	}
-}
-
-func (s summary) print(w io.Writer) {
-	say := func(what, value string) { fmt.Fprintf(w, "%-12s %s\n", what, value) }
-	var opsets, ops []string
-	for _, d := range slices.Sorted(maps.Keys(s.Opsets)) {
-		opsets = append(opsets, fmt.Sprintf("%s %d", d, s.Opsets[d]))
+	file, err := f.file.read(path)
+	if err != nil {
+		return err
 	}
-	for _, op := range slices.Sorted(maps.Keys(s.Operators)) {
-		ops = append(ops, fmt.Sprintf("%s %d", op, s.Operators[op]))
+	m, err := onnx.Unmarshal(file)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	say("file", fmt.Sprintf("%d bytes, IR %d, opset %s, by %s", s.Bytes, s.IR, strings.Join(opsets, ", "), s.Producer))
-	for _, in := range s.Inputs {
-		say("feed", in)
-	}
-	for _, out := range s.Outputs {
-		say("get", out)
-	}
-	say("operators", strings.Join(ops, ", "))
-	say("parameters", fmt.Sprint(s.Parameters))
-	for _, warning := range s.Warnings {
-		say("warning", warning)
-	}
-	for _, k := range slices.Sorted(maps.Keys(s.Metadata)) {
-		v := s.Metadata[k]
-		if r := []rune(v); len(r) > 160 {
-			v = string(r[:160]) + "…"
+	r := inspection{Bytes: len(file), Inspection: onnx.Inspect(m, f.lengths), Manual: export.ManualOf(m, path), Metadata: m.Metadata(), doc: m.DocString}
+	w := cmd.OutOrStdout()
+	code := func(program string, err error) error {
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
 		}
-		say("metadata", k+" = "+v)
+		_, err = io.WriteString(w, program)
+		return err
 	}
+	switch {
+	case f.asJSON:
+		out := json.NewEncoder(w)
+		out.SetIndent("", "  ")
+		return out.Encode(r)
+	case f.python:
+		return code(r.Python(f.lengths))
+	case f.golang:
+		return code(r.Go(f.lengths))
+	}
+	r.print(w, path, f.lengths)
+	return nil
 }
 
-// describe says what the numbers of a velocity field mean and how to sample it.
-func describe(w io.Writer, spec flow.Spec, path string) {
-	fmt.Fprintf(w, "\nA velocity field u(x, t) on samples of %v numbers in model space; t = 0 is noise, t = 1 is data; schedule %s.\n", spec.Dims, spec.Schedule.Name())
-	if spec.TimeMin > 0 || spec.TimeMax < 1 {
-		fmt.Fprintf(w, "It was trained at t from %.4g to %.4g; outside, the velocity at the nearer end is given.\n", spec.TimeMin, spec.TimeMax)
-	}
-	if !spec.Grid.Even() {
-		fmt.Fprintf(w, "Its steps lie along %s, unless a sampler is told otherwise (fmtool sample --grid uniform).\n", spec.Grid)
-	}
-	switch c := spec.Condition; c.Kind {
-	case flow.Labels:
-		fmt.Fprintf(w, "y is the class of each row, 0 to %d, or %d for none.\n", c.Classes-1, c.Classes)
-	case flow.Vector:
-		fmt.Fprintf(w, "y holds %d numbers a row; y_drop is 1 where there is no condition, else 0.\n", c.Width)
-	}
-	fmt.Fprintf(w, "\nCommand line:\n\n    fmtool sample %s -n 64 --steps 50 -o samples.csv\n", path)
-	fmt.Fprintf(w, "\nGo:\n\n%s", goExample(path))
-	fmt.Fprintf(w, "\nPython (save as sample.py, or: fmtool inspect --python %s > sample.py; python3 sample.py %s 64 50):\n\n%s", path, path, export.PythonSample)
+// inspection is all that is told of a file.
+type inspection struct {
+	Bytes int `json:"bytes"`
+	onnx.Inspection
+	export.Manual
+	Metadata map[string]string `json:"metadata"`
+	doc      string
 }
 
-func goExample(path string) string {
-	return fmt.Sprintf(`    file, err := os.ReadFile(%q)
-    e, err := ort.New("")                                   // or native.Engine{}
-    m, err := runtime.Open(e, file, engine.Options{})
-    samples := tensor.New(tensor.Float32, 64, m.Spec().Dim())
-    _, err = runtime.Sampler{Field: m, Steps: 50}.Sample(ctx, samples, tensor.Tensor{})
-`, path)
+func (r inspection) print(w io.Writer, path string, lengths map[string]int64) {
+	say := func(what, format string, args ...any) {
+		fmt.Fprintf(w, "%-12s %s\n", what, printable(fmt.Sprintf(format, args...), 1000))
+	}
+	say("file", "%d bytes, IR %d, opset %s, by %s", r.Bytes, r.IR, opsets(r.Opsets), r.Producer)
+	if r.Kind != "" {
+		say("kind", "%s", r.Kind)
+	}
+	for _, p := range r.Inputs {
+		say("feed", "%s", described(p))
+	}
+	for _, p := range r.Outputs {
+		say("get", "%s", described(p))
+	}
+	say("parameters", "%d numbers, %d bytes", r.Parameters, r.Inspection.Bytes)
+	say("types", "%s", strings.Join(r.Types, ", "))
+	if r.Runtime != "" {
+		say("onnxruntime", "from %s on, for %s", r.Runtime, r.Reason)
+	} else {
+		say("onnxruntime", "none: %s", r.Reason)
+	}
+	r.costs(w, say, lengths)
+	for _, warning := range r.Warnings {
+		say("warning", "%s", warning)
+	}
+	for _, k := range slices.Sorted(maps.Keys(r.Metadata)) {
+		say("metadata", "%s", printable(k+" = "+r.Metadata[k], 200))
+	}
+	if r.doc != "" {
+		fmt.Fprintf(w, "\n%s\n", printable(r.doc, 4000))
+	}
+	for _, note := range r.Notes() {
+		fmt.Fprintf(w, "\n%s\n", note)
+	}
+	if r.Sampled() {
+		fmt.Fprintf(w, "\nCommand line:\n\n    fmtool sample %s -n 64 --steps 50 -o samples.csv\n", path)
+	}
+	print := func(language, how string, program string, err error) {
+		if err != nil {
+			program = "no code: " + err.Error() + "\n"
+		}
+		fmt.Fprintf(w, "\n%s%s:\n\n%s", language, how, program)
+	}
+	program, err := r.Go(lengths)
+	print("Go", "", program, err)
+	program, err = r.Python(lengths)
+	how := ""
+	if r.Sampled() {
+		how = fmt.Sprintf(" (save as sample.py, or: fmtool inspect --python %s > sample.py; python3 sample.py %s 64 50)", path, path)
+	}
+	print("Python", how, program, err)
+}
+
+// costs prints the table of operators.
+func (r inspection) costs(w io.Writer, say func(string, string, ...any), lengths map[string]int64) {
+	at := "every open length 1"
+	for _, name := range slices.Sorted(maps.Keys(lengths)) {
+		at += fmt.Sprintf(", %s %d", name, lengths[name])
+	}
+	say("flops", "%.10g at %s", r.Cost.Once, at)
+	for _, l := range r.Cost.Loops {
+		times := "as many as asked for"
+		if l.Steps >= 0 {
+			times = fmt.Sprint(l.Steps)
+		}
+		say("flops", "%.10g in a step of loop %s, steps: %s", l.Step, l.Name, times)
+	}
+	if len(r.Cost.Unknown) > 0 {
+		say("flops", "without some of %s, whose shapes or cost are not known; --length gives open lengths", strings.Join(r.Cost.Unknown, ", "))
+	}
+	fmt.Fprintf(w, "\n%-32s %8s %14s %14s\n", "operator", "count", "flops", "in loops")
+	for _, o := range r.Operators {
+		fmt.Fprintf(w, "%-32s %8d %14.10g %14.10g\n", printable(o.Name, 60), o.Count, o.FLOPs, o.StepCost)
+	}
+	fmt.Fprintln(w)
+}
+
+func described(p export.Port) string {
+	text := p.String()
+	if p.Meaning != "" && p.Guess {
+		text += ": a guess: " + p.Meaning
+	} else if p.Meaning != "" {
+		text += ": " + p.Meaning
+	}
+	return text
+}
+
+func opsets(versions map[string]int64) string {
+	var list []string
+	for _, d := range slices.Sorted(maps.Keys(versions)) {
+		list = append(list, fmt.Sprintf("%s %d", d, versions[d]))
+	}
+	return strings.Join(list, ", ")
+}
+
+// printable is a text from a file, of at most n letters, without those that a terminal obeys.
+func printable(text string, n int) string {
+	clean := strings.Map(func(r rune) rune {
+		if r == '\n' || unicode.IsPrint(r) {
+			return r
+		}
+		return -1
+	}, text[:min(len(text), 8*n)])
+	if r := []rune(clean); len(r) > n {
+		return string(r[:n]) + "…"
+	}
+	return clean
 }

@@ -231,6 +231,7 @@ func TestMistakes(t *testing.T) {
 		"limit of nothing":      {[]string{"verify", model, "--untrusted", "--memory-limit", "1"}, "at least 64 MiB"},
 		"model is a folder":     {[]string{"verify", dir}, "is a folder"},
 		"diff of others":        {[]string{"diff", model, plain}, "models differ"},
+		"length of nothing":     {[]string{"inspect", model, "--length", "batch=0"}, "positive"},
 		"inspect text":          {[]string{"inspect", filepath.Join(dir, "text.onnx")}, "text.onnx"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -67,3 +67,6 @@ func typeMessage(t graph.Type) *Type {
 	}
 	return &Type{Tensor: tt}
 }
+
+// Length is the dimension as programs have it: fixed, a linear form of a name such as 2*batch+1, or unknown.
+func (d *Dimension) Length() graph.Dim { return d.length() }
