@@ -97,7 +97,9 @@ func TestInspectGraphs(t *testing.T) {
 
 // Convolutions by others: [1 2 8 8] with 3×3 weights at stride 2 and padding 1, and the way back.
 func TestInspectConvolution(t *testing.T) {
-	weights := func(name string, dims ...int) *onnx.Tensor { return onnx.TensorOf(name, tensor.New(tensor.Float32, dims...)) }
+	weights := func(name string, dims ...int) *onnx.Tensor {
+		return onnx.TensorOf(name, tensor.New(tensor.Float32, dims...))
+	}
 	m := &onnx.Model{IRVersion: 8, OpsetImport: []*onnx.OperatorSetID{{Version: 17}}, Main: &onnx.Graph{Name: "g",
 		Input:       []*onnx.ValueInfo{{Name: "x", Type: floatType("N", 2, "H", 8)}},
 		Output:      []*onnx.ValueInfo{{Name: "y", Type: floatType("N", 2, "H", 8)}},
