@@ -23,8 +23,34 @@ func (b *binder) seeThrough() {
 	}
 	for _, j := range b.jobs {
 		b.seeSquares(j, producer)
+		b.seeExpanded(j, producer)
 	}
 	b.dropUnused()
+}
+
+// seeExpanded lets an operator of elements read what was expanded, where another operand has all the elements; and the one number that it came from, if it
+// did.
+func (b *binder) seeExpanded(j *job, producer map[*graph.Value]*job) {
+	if _, elements := vectorOps[j.node.Op]; !elements || len(j.in) < 2 {
+		return
+	}
+	full := b.shape(j.out[0])
+	for i, v := range j.in {
+		if !slices.ContainsFunc(slices.Delete(slices.Clone(j.in), i, i+1), func(other *graph.Value) bool { return slices.Equal(b.shape(other), full) }) {
+			continue
+		}
+		if p := producer[v]; p != nil && p.node.Op == "Expand" {
+			v = p.in[0]
+		}
+		one := v
+		for p := producer[one]; p != nil && (p.node.Op == "Expand" || views[p.node.Op]); p = producer[one] {
+			one = p.in[0]
+		}
+		if b.size(one) == 1 && len(b.shape(one)) <= len(full) {
+			v = one
+		}
+		j.in[i] = v
+	}
 }
 
 // seeSquares lets the sum of the squares of all numbers read the numbers themselves.

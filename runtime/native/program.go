@@ -139,11 +139,25 @@ type vectorProgram[T float] struct {
 	size  int // elements
 	block int // elements of a block
 	regs  []cell[T]
+	moves []int // registers that move with the elements: neither one number nor of the program's own
 	code  []instruction[T]
-	slots [][][]T // for each worker the current block of each register
-	room  [][][]T // for each worker the memory of filled and scratch registers
-	args  [][][]T // for each worker the operands of an instruction
-	last  [][]int // for each worker and register the start of the block it holds, −1: none
+	lanes []lane[T] // for each worker
+}
+
+// lane is what one worker runs a program with. The operands of its instructions stay from block to block, but for those of registers that move.
+type lane[T float] struct {
+	args   [][][]T  // of each instruction
+	places [][]*[]T // of each register, where it stands in args
+	room   [][]T    // the memory of each filled or scratch register
+	held   []int    // for each filled register the start of the block it holds, −1: none
+	length int      // of the blocks that scratch registers are cut to
+}
+
+// put makes data the operand wherever register r is one.
+func (l *lane[T]) put(r int, data []T) {
+	for _, at := range l.places[r] {
+		*at = data
+	}
 }
 
 // prepareGroup makes the program of a group that runs on whole tensors, in parts.
@@ -238,7 +252,7 @@ func bindProgram[T interface {
 	return p, nil
 }
 
-// findSingles finds the operands of one number that need not be repeated over a block.
+// findSingles finds the operands of one number that need not be repeated over a block, and the registers that move from block to block.
 func (p *vectorProgram[T]) findSingles() {
 	for r := range p.regs {
 		c := &p.regs[r]
@@ -247,6 +261,11 @@ func (p *vectorProgram[T]) findSingles() {
 	for _, in := range p.code {
 		for k, r := range in.regs {
 			p.regs[r].single = p.regs[r].single && in.single[k]
+		}
+	}
+	for r := range p.regs {
+		if p.regs[r].held() && !p.regs[r].single {
+			p.moves = append(p.moves, r)
 		}
 	}
 }
@@ -292,17 +311,36 @@ func (p *vectorProgram[T]) allocate(workers int) {
 		}
 	}
 	for range workers {
-		memory := make([]T, rooms*blockSize)
-		room, held := make([][]T, len(p.regs)), apart[int](len(p.regs))
-		for r, s := range slot {
-			if s >= 0 {
-				room[r] = memory[s*blockSize : (s+1)*blockSize]
-			}
-			held[r] = -1
-		}
-		p.room, p.slots, p.last = append(p.room, room), append(p.slots, apart[[]T](len(p.regs))), append(p.last, held)
-		p.args = append(p.args, apart[[]T](maxArgs))
+		p.lanes = append(p.lanes, p.lane(slot, rooms))
 	}
+}
+
+// lane makes the memory of a worker, in which register r has room slot[r], −1: none.
+func (p *vectorProgram[T]) lane(slot []int, rooms int) lane[T] {
+	l := lane[T]{places: make([][]*[]T, len(p.regs)), room: make([][]T, len(p.regs)), held: apart[int](len(p.regs))}
+	memory := make([]T, rooms*blockSize)
+	for r, s := range slot {
+		if s >= 0 {
+			l.room[r] = memory[s*blockSize : (s+1)*blockSize]
+		}
+	}
+	operands := 0
+	for _, in := range p.code {
+		operands += len(in.regs)
+	}
+	args := apart[[]T](operands)
+	for _, in := range p.code {
+		for k, r := range in.regs {
+			l.places[r] = append(l.places[r], &args[k])
+		}
+		l.args, args = append(l.args, args[:len(in.regs):len(in.regs)]), args[len(in.regs):]
+	}
+	for r := range p.regs {
+		if p.regs[r].single {
+			l.put(r, p.regs[r].data)
+		}
+	}
+	return l
 }
 
 // apart makes a slice that shares no cache line with others: workers write theirs at the same time.
@@ -312,9 +350,6 @@ func apart[E any](n int) []E {
 	return make([]E, gap+n+gap)[gap : gap+n]
 }
 
-// maxArgs is the largest number of registers of an instruction.
-const maxArgs = 20
-
 // inPlace reports an operand that is read where it lies.
 func (p *vectorProgram[T]) inPlace(r int) bool {
 	return p.regs[r].operand.div == 1 && p.regs[r].operand.mod == p.size
@@ -322,36 +357,40 @@ func (p *vectorProgram[T]) inPlace(r int) bool {
 
 // run executes the program on elements from to to−1, as worker w.
 func (p *vectorProgram[T]) run(w, from, to int) {
-	now, room, held, args := p.slots[w], p.room[w], p.last[w], p.args[w]
-	for r := range held {
-		held[r] = -1 // operands may have changed since the last run
+	l := &p.lanes[w]
+	for r := range l.held {
+		l.held[r] = -1 // operands may have changed since the last run
 	}
 	for at := from; at < to; at += p.block {
 		n := min(p.block, to-at)
-		for r := range p.regs {
+		p.cut(l, n)
+		for _, r := range p.moves {
 			reg := &p.regs[r]
 			data, e := reg.data, at
 			if reg.lanes != nil {
 				data, e = reg.lanes[w], at-from
 			}
-			switch {
-			case reg.single:
-				now[r] = data[:1]
-			case !reg.held():
-				now[r] = room[r][:n]
-			case reg.input && !p.inPlace(r):
-				held[r] = fillOperand(room[r][:n], data, reg.operand, e, held[r])
-				now[r] = room[r][:n]
-			default:
-				now[r] = data[e : e+n]
+			if reg.input && !p.inPlace(r) {
+				l.held[r] = fillOperand(l.room[r][:n], data, reg.operand, e, l.held[r])
+			} else {
+				l.put(r, data[e:e+n])
 			}
 		}
 		for i := range p.code {
-			in := &p.code[i]
-			for k, r := range in.regs {
-				args[k] = now[r]
-			}
-			in.f(args)
+			p.code[i].f(l.args[i])
+		}
+	}
+}
+
+// cut makes the blocks of a lane's own registers n elements long.
+func (p *vectorProgram[T]) cut(l *lane[T], n int) {
+	if l.length == n {
+		return
+	}
+	l.length = n
+	for r, room := range l.room {
+		if room != nil {
+			l.put(r, room[:n])
 		}
 	}
 }
@@ -385,13 +424,23 @@ func fillOperand[T float](dst, data []T, o operand, at, held int) int {
 		}
 		return held
 	}
-	row, left := at/o.div, o.div-at%o.div // left: elements of this row
-	for len(dst) > 0 {
-		v, n := data[row], min(left, len(dst))
-		for i := range dst[:n] {
-			dst[i] = v
-		}
-		dst, row, left = dst[n:], row+1, o.div
+	row, begun := at/o.div, at%o.div
+	if begun > 0 { // the rest of this row
+		n := min(o.div-begun, len(dst))
+		repeat(dst[:n], data[row:], o.div)
+		dst, row = dst[n:], row+1
 	}
+	repeat(dst, data[row:], o.div)
 	return -1
+}
+
+// repeat writes each number of x n times, until dst is full.
+func repeat[T float](dst, x []T, n int) {
+	if d, ok := any(dst).([]float32); ok {
+		kernel.Repeat(d, any(x).([]float32), n)
+		return
+	}
+	for i := range dst {
+		dst[i] = x[i/n]
+	}
 }

@@ -49,8 +49,9 @@ var kernels = map[string]struct {
 	"LeakyRelu": {"rounded once", "TestUnary", fused(1, 1, func(out, in [][]float32) {
 		kernel.LeakyRelu(out[0], in[0], 0.25)
 	})},
-	"Fill": {"exact", "TestFillAndMap", func(b *buffers, n int) { kernel.Fill(b.make(n), 3) }},
-	"Map":  {"computed in float64 and rounded", "TestFillAndMap", func(b *buffers, n int) { kernel.Map(b.make(n), b.make(n), math.Sqrt) }},
+	"Fill":   {"exact", "TestFillAndMap", func(b *buffers, n int) { kernel.Fill(b.make(n), 3) }},
+	"Repeat": {"exactly", "TestRepeat", func(b *buffers, n int) { kernel.Repeat(b.make(3*n), b.make(3), max(n, 1)) }},
+	"Map":    {"computed in float64 and rounded", "TestFillAndMap", func(b *buffers, n int) { kernel.Map(b.make(n), b.make(n), math.Sqrt) }},
 }
 
 // The functions of one and of two operands have tables of their own.
@@ -396,6 +397,24 @@ func TestFillAndMap(t *testing.T) {
 		for i := range n {
 			if x[i] != 2 || dst[i] != float32(math.Sqrt2) {
 				t.Errorf("[%d] of %d: filled %g, √ %g", i, n, x[i], dst[i])
+			}
+		}
+	}
+}
+
+// Repeat writes each number so many times, a last one cut short included, and nothing beyond.
+func TestRepeat(t *testing.T) {
+	for n := 1; n < 40; n++ {
+		for _, size := range []int{0, 1, n - 1, n, n + 1, 3*n - 1, 5 * n} {
+			x, dst := guarded(t, (size+n-1)/n), guarded(t, size)
+			for i := range x {
+				x[i] = float32(i + 1)
+			}
+			kernel.Repeat(dst, x, n)
+			for i, v := range dst {
+				if v != x[i/n] {
+					t.Errorf("[%d] of %d, %d times each: got %g, want %g", i, size, n, v, x[i/n])
+				}
 			}
 		}
 	}

@@ -17,6 +17,9 @@ func sumRows256(sum *float64, x *float32, rows, stride int)
 func sumRows512(sum *float64, x *float32, rows, stride int)
 
 //go:noescape
+func repeatVec(dst, x *float32, rows, n int)
+
+//go:noescape
 func largestVec(acc, x *float32, n int)
 
 //go:noescape

@@ -137,6 +137,28 @@ loop:
 	VZEROUPPER
 	RET
 
+// func repeatVec(dst, x, rows, n)
+TEXT ·repeatVec(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ rows+16(FP), CX
+	MOVQ n+24(FP), DX
+row:
+	VBROADCASTSS (SI), Y0
+	LEAQ -32(DI)(DX*4), AX
+loop:
+	VMOVUPS Y0, (DI)
+	ADDQ $32, DI
+	CMPQ DI, AX
+	JLT loop
+	VMOVUPS Y0, (AX)
+	LEAQ 32(AX), DI
+	ADDQ $4, SI
+	DECQ CX
+	JNZ row
+	VZEROUPPER
+	RET
+
 // func largestVec(acc, x, n)
 TEXT ·largestVec(SB), NOSPLIT, $0-24
 	MOVQ acc+0(FP), DI

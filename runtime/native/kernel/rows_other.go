@@ -6,6 +6,8 @@ func sumVec(*float64, *float32, int) { noRows() }
 
 func squaresVec(*float64, *float32, int, float64) { noRows() }
 
+func repeatVec(*float32, *float32, int, int) { noRows() }
+
 func sumColumns([]float64, []float32, int, int) int { return 0 }
 
 func largestVec(*float32, *float32, int) { noRows() }

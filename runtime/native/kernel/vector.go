@@ -429,6 +429,23 @@ func Fill(dst []float32, v float32) {
 	}
 }
 
+// Repeat writes exactly x[i/n] at i: each number n times, until dst is full.
+func Repeat(dst, x []float32, n int) {
+	x = x[:(len(dst)+n-1)/n]
+	if HasFMA && n >= lanes {
+		rows := len(dst) / n
+		if rows > 0 {
+			repeatVec(&dst[0], &x[0], rows, n)
+		}
+		dst, x = dst[rows*n:], x[rows:]
+	}
+	for ; len(dst) > 0; x = x[1:] {
+		m := min(n, len(dst))
+		Fill(dst[:m], x[0])
+		dst = dst[m:]
+	}
+}
+
 // sigmoid is 1/(1+e⁻ˣ).
 func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 

@@ -13,6 +13,7 @@ func rows() {
 	p("\tMOVQ acc+0(FP), DI\n\tMOVQ x+8(FP), SI\n\tMOVQ n+16(FP), CX\n\tVBROADCASTSD mean+24(FP), Y15")
 	inLanes(func(y int) { p("\tVSUBPD Y15, Y%d, Y%d\n\tVMULPD Y%d, Y%d, Y%d", y, y, y, y, y) }) // not fused, as in Go
 	sumRows()
+	repeat()
 	largest()
 	softmax()
 	function("scaleVec", []argument{{"dst", "DI"}, {"x", "SI"}, {"n", "CX"}, {"s", "Y15"}}, nil, func() {
@@ -61,6 +62,14 @@ func sumRows() {
 		}
 		p("\tVZEROUPPER\n\tRET\n")
 	}
+}
+
+// repeat fills each row of a matrix with its number. A row of n ≥ 8 ends with a vector that may overlap the one before.
+func repeat() {
+	arguments("repeatVec", [2]string{"dst", "DI"}, [2]string{"x", "SI"}, [2]string{"rows", "CX"}, [2]string{"n", "DX"})
+	p("row:\n\tVBROADCASTSS (SI), Y0\n\tLEAQ -32(DI)(DX*4), AX")
+	p("loop:\n\tVMOVUPS Y0, (DI)\n\tADDQ $32, DI\n\tCMPQ DI, AX\n\tJLT loop")
+	p("\tVMOVUPS Y0, (AX)\n\tLEAQ 32(AX), DI\n\tADDQ $4, SI\n\tDECQ CX\n\tJNZ row\n\tVZEROUPPER\n\tRET\n")
 }
 
 // largest leaves at acc the largest of each eighth of n numbers, n a multiple of 8; NaN if one of them was.
