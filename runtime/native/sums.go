@@ -90,9 +90,13 @@ func (b *binder) prepareTotal(j *job) task {
 			return nil
 		}
 		sums := own.Float32()
-		copy(total[from:to], sums[from:to])
+		sum := sums[from:to]
 		for s := size; s < j.shards*size; s += size {
-			kernel.Add(total[from:to], total[from:to], sums[s+from:s+to])
+			kernel.Add(total[from:to], sum, sums[s+from:s+to])
+			sum = total[from:to]
+		}
+		if j.shards == 1 {
+			copy(total[from:to], sum)
 		}
 		return nil
 	}}

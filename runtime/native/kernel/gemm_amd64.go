@@ -88,8 +88,34 @@ func (p *Packed) multiply(tA bool, m int, a []float32, lda int, s start, c []flo
 		narrowProduct(&mem, m, to-n, p.k, x, left{p.panels[n*p.k:], p.k, 1}, c[n:], ldc, s.at(0, n))
 		to = n
 	}
+	if m <= few && from < to {
+		p.stream(m, x, s, c, ldc, n, from, to)
+		return
+	}
 	for l := 0; l < p.k && from < to; l += kc {
 		mem.product(m, min(kc, p.k-l), x.at(0, l), &right{data: p.panels, n: n, deep: p.k, skip: l}, c, ldc, s, from, to)
 		s = start{c, ldc}
+	}
+}
+
+// few is the number of rows for which a product does no more than read its panels once; swing the bytes from which it reads them forwards and backwards in
+// turns.
+const few, swing = 2, 64 << 10
+
+// stream is multiply for a few rows: some panels after another, each at its whole depth. The panels of a network that do not stay in the second-level cache
+// would all be gone when the same way through them begins again; on the way back the last ones are still there. Sums are the same either way.
+func (p *Packed) stream(m int, x left, s start, c []float32, ldc, n, from, to int) {
+	step := 4 * shape.columns
+	back := p.Bytes() >= swing && p.turns.Add(1)%2 == 0
+	for done := from; done < to; done += step {
+		left := done
+		if back {
+			left = from + (to-1-done)/step*step
+		}
+		sum := s
+		for l := 0; l < p.k; l += kc {
+			panels(m, min(kc, p.k-l), x.at(0, l), &right{data: p.panels, n: n, deep: p.k, skip: l}, c, ldc, sum, left, min(left+step, to))
+			sum = start{c, ldc}
+		}
 	}
 }

@@ -1,11 +1,14 @@
 package kernel
 
+import "sync/atomic"
+
 // Packed is the right-hand side of products, op(B) [k, n], laid out once for all of them: panels of Columns() columns, each k rows of as many numbers
 // one after another; a last panel with fewer columns is half as wide if that holds them, and filled up with zeros;
 // up to four last columns lie one after the other.
 type Packed struct {
 	k, n   int
-	panels []float32 // nil without assembly
+	panels []float32     // nil without assembly
+	turns  atomic.Uint32 // of products of a few rows
 
 	tB  bool // without assembly: where it lies
 	b   []float32
