@@ -28,6 +28,9 @@ type Step struct {
 	Settings map[string]string
 }
 
+// stepInput is the part of the state that counts steps.
+const stepInput = "step"
+
 // TrainStep returns train_step.onnx: one step of the run's own training, gradients, AdamW and average of the weights included, in ordinary operators.
 //
 //	x1           float32 [batch D...]   rows of the data, in data units
@@ -125,7 +128,7 @@ func (s *Step) metadata(m *models.Model) map[string]string {
 }
 
 // maxState bounds the numbers of a state that a file may ask for.
-const maxState = 1 << 31
+const maxState = 1 << 30
 
 // stepState are the parts of the state that a training step takes, step apart, in its order: the inputs that come back as outputs. Every dimension of theirs
 // is a number.
@@ -136,20 +139,29 @@ func stepState(m *onnx.Model) (parts []*onnx.ValueInfo, err error) {
 	}
 	total := 0
 	for _, v := range m.Main.Input {
-		if v.Name == "step" || !back[optim.Next+v.Name] {
+		if v.Name == stepInput || !back[optim.Next+v.Name] {
 			continue
 		}
-		n := 1
-		for _, d := range v.Type.Tensor.Shape.Dim {
-			if d.Value == nil || *d.Value < 1 || *d.Value > maxState/int64(n) {
-				return nil, fmt.Errorf("export: input %.60q of the state has no size, or one over %d numbers", v.Name, maxState)
-			}
-			n *= int(*d.Value)
-		}
-		if total += n; total > maxState || v.Type.Tensor.ElemType != int32(graph.Code(tensor.Float32)) {
-			return nil, fmt.Errorf("export: input %.60q of the state: want float32, and at most %d numbers in all", v.Name, maxState)
+		n, ok := numbersOf(v)
+		if total += n; !ok || total > maxState {
+			return nil, fmt.Errorf("export: input %.60q of the state: want float32 of a fixed size, and at most %d numbers in all", v.Name, maxState)
 		}
 		parts = append(parts, v)
 	}
 	return parts, nil
+}
+
+// numbersOf is how many numbers a part of the state holds, if it is float32 and has a size.
+func numbersOf(v *onnx.ValueInfo) (n int, ok bool) {
+	if v.Type == nil || v.Type.Tensor == nil || v.Type.Tensor.Shape == nil || int(v.Type.Tensor.ElemType) != int(graph.Code(tensor.Float32)) {
+		return 0, false
+	}
+	n = 1
+	for _, d := range v.Type.Tensor.Shape.Dim {
+		if d.Value == nil || *d.Value < 1 || *d.Value > int64(maxState/n) {
+			return 0, false
+		}
+		n *= int(*d.Value)
+	}
+	return n, true
 }

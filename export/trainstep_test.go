@@ -139,18 +139,20 @@ func TestTrainStepRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	huge := int64(1 << 40)
+	last := func(g *onnx.Graph, change func(*onnx.ValueInfo)) { // of the state, on both sides
+		in := g.Input[len(g.Input)-1]
+		change(in)
+		for _, v := range g.Output {
+			if v.Name == "next."+in.Name {
+				v.Type = in.Type
+			}
+		}
+	}
 	for want, change := range map[string]func(*onnx.Graph){
 		"its metadata promise": func(g *onnx.Graph) { g.Input[0].Name = "x" },
 		"outputs in all":       func(g *onnx.Graph) { g.Output[3].Name = "next.other" },
-		"has no size": func(g *onnx.Graph) {
-			last := len(g.Input) - 1
-			g.Input[last].Type.Tensor.Shape.Dim[0].Value = &huge
-			for _, v := range g.Output {
-				if v.Name == "next."+g.Input[last].Name {
-					v.Type = g.Input[last].Type
-				}
-			}
-		},
+		"of a fixed size":      func(g *onnx.Graph) { last(g, func(v *onnx.ValueInfo) { v.Type.Tensor.Shape.Dim[0].Value = &huge }) },
+		"numbers in all":       func(g *onnx.Graph) { last(g, func(v *onnx.ValueInfo) { v.Type.Tensor.Shape = nil }) },
 	} {
 		p, err := onnx.Unmarshal(file)
 		if err != nil {

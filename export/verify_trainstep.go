@@ -126,7 +126,7 @@ func (s *triedSteps) take(ctx context.Context, p program) (map[string][]float64,
 			in = append(in, t)
 		}
 		for _, v := range main.Output {
-			if v.Name == optim.Next+"step" {
+			if v.Name == optim.Next+stepInput {
 				out = append(out, tensor.New(tensor.Int64))
 				continue
 			}
@@ -140,7 +140,7 @@ func (s *triedSteps) take(ctx context.Context, p program) (map[string][]float64,
 			if isState {
 				state[name] = out[i]
 			}
-			if name != "step" && (!isState || k == stepsTried-1) {
+			if name != stepInput && (!isState || k == stepsTried-1) {
 				parts[partOf(v.Name)] = append(parts[partOf(v.Name)], out[i].Convert(tensor.Float64).Float64()...)
 			}
 		}
@@ -150,7 +150,7 @@ func (s *triedSteps) take(ctx context.Context, p program) (map[string][]float64,
 
 // midway is a state in the middle of a run, on the weights that are exported if they are known.
 func (d *described) midway() (map[string]tensor.Tensor, error) {
-	state := map[string]tensor.Tensor{"step": tensor.Full(int64(firstTried))}
+	state := map[string]tensor.Tensor{stepInput: tensor.Full(int64(firstTried))}
 	list, err := stepState(d.model)
 	for i, v := range list {
 		t := tensor.New(tensor.Float32, fixedShape(v)...)
@@ -207,9 +207,6 @@ func (d *described) stepBatch(n int, salt uint64) map[string]tensor.Tensor {
 
 // fixedShape is the shape of a value all of whose dimensions are numbers.
 func fixedShape(v *onnx.ValueInfo) (shape []int) {
-	if v.Type == nil || v.Type.Tensor == nil || v.Type.Tensor.Shape == nil {
-		return nil
-	}
 	for _, d := range v.Type.Tensor.Shape.Dim {
 		if d.Value != nil {
 			shape = append(shape, int(*d.Value))
