@@ -44,7 +44,7 @@ func stateOf(v []*graph.Value) rowState { return rowState{v[0], v[1], v[2], v[3]
 // adaptive adds a Loop in which every row of x takes steps of its own from t = 0 to 1, so that the root mean square over its columns of their error over
 // tolerance·(1 + |x|) stays below 1. Rows that are there wait; the Loop ends with the last of them. A row that needs too many steps comes out as NaN. evaluations is
 // int64 [N].
-func adaptive(b *graph.Builder, f *field, x, tolerance *graph.Value) (end, evaluations *graph.Value) {
+func adaptive(b *graph.Builder, f equation, x, tolerance *graph.Value) (end, evaluations *graph.Value) {
 	var start rowState
 	b.Scope("start", func() { start = firstState(b, f, x) })
 	body := b.Sub("try", func(s *graph.Builder) {
@@ -63,12 +63,12 @@ func adaptive(b *graph.Builder, f *field, x, tolerance *graph.Value) (end, evalu
 	})
 	in := append([]*graph.Value{b.Scalar(tensor.Int64, maxTries), b.NamedConst("true", tensor.Scalar(true))}, start.list()...)
 	out := stateOf(b.OpN("Loop", graph.Attrs{"body": body}, len(in)-2, in...))
-	there := f.column(b, b.Op("GreaterOrEqual", nil, out.t, b.Scalar(tensor.Float32, 1)))
+	there := column(b, b.Op("GreaterOrEqual", nil, out.t, b.Scalar(tensor.Float32, 1)), out.x)
 	return b.Op("Where", nil, there, out.x, b.Scalar(tensor.Float32, math.NaN())), b.Reshape(out.nfe, b.Ints(-1))
 }
 
 // firstState is that of rows at t = 0.
-func firstState(b *graph.Builder, f *field, x *graph.Value) rowState {
+func firstState(b *graph.Builder, f equation, x *graph.Value) rowState {
 	rows := b.Concat(0, b.Op("Shape", graph.Attrs{"start": int64(0), "end": int64(1)}, x), b.Ints(1))
 	each := func(t tensor.Tensor) *graph.Value { return b.Op("Expand", nil, b.Const(t), rows) }
 	t := each(tensor.Scalar(float32(0)))
@@ -79,13 +79,13 @@ func firstState(b *graph.Builder, f *field, x *graph.Value) rowState {
 }
 
 // try tries a step of every row and takes it where its error allows. Steps of rows that have arrived have length 0.
-func try(b *graph.Builder, f *field, s rowState, tolerance *graph.Value) rowState {
+func try(b *graph.Builder, f equation, s rowState, tolerance *graph.Value) rowState {
 	float := func(v float64) *graph.Value { return b.Scalar(tensor.Float32, v) }
 	left := b.Subtract(float(1), s.t)
 	near := b.Op("GreaterOrEqual", nil, b.Scale(s.h, stretch), left)
 	h := b.Op("Where", nil, near, left, s.h)
 	end := b.Op("Where", nil, near, float(1), b.Add(s.t, s.h))
-	wide := f.column(b, h)
+	wide := column(b, h, s.x)
 
 	k := []*graph.Value{s.k}
 	stage := func(c float64) {
@@ -114,7 +114,7 @@ func try(b *graph.Builder, f *field, s rowState, tolerance *graph.Value) rowStat
 		grow := b.Op("Min", nil, b.Mul(power, b.Op("Pow", nil, s.before, float(beta))), longest)
 		factor = b.Op("Max", nil, b.Op("Where", nil, accept, grow, power), float(least))
 	})
-	taken := f.column(b, accept)
+	taken := column(b, accept, s.x)
 	return rowState{
 		t: b.Op("Where", nil, accept, end, s.t), h: b.Mul(h, factor), x: b.Op("Where", nil, taken, y, s.x), k: b.Op("Where", nil, taken, k[3], s.k),
 		before: b.Op("Where", nil, accept, b.Op("Max", nil, e, float(leastSeen)), s.before), rejected: b.Op("Not", nil, accept), nfe: s.nfe,
@@ -130,13 +130,14 @@ func weighted(b *graph.Builder, k []*graph.Value, c []float64) *graph.Value {
 	return sum
 }
 
-// column gives a value of each row, [N 1], as many dimensions as samples have.
-func (f *field) column(b *graph.Builder, v *graph.Value) *graph.Value {
-	if len(f.spec.Dims) == 1 {
+// column gives a value of each row, [N 1], as many dimensions as x has.
+func column(b *graph.Builder, v, x *graph.Value) *graph.Value {
+	rank := len(x.Type.Shape)
+	if rank == 2 {
 		return v
 	}
 	shape := []int{-1, 1}
-	for range f.spec.Dims[1:] {
+	for range rank - 2 {
 		shape = append(shape, 1)
 	}
 	return b.Reshape(v, b.Ints(shape...))

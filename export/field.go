@@ -1,6 +1,7 @@
 package export
 
 import (
+	"errors"
 	"fmt"
 
 	"fmtool/models"
@@ -24,6 +25,22 @@ type field struct {
 
 // newField adds the inputs of the model's condition and, if guided, of guidance, and the weights.
 func newField(b *graph.Builder, m *models.Model, guided, asFunction bool) (*field, error) {
+	f, err := bareField(m, guided)
+	if err != nil {
+		return nil, err
+	}
+	f.y, f.drop = models.NewCondition(b, m.Spec, graph.Sym("batch"))
+	if guided {
+		f.guide(b, m.Spec, guidanceInput(b))
+	}
+	if asFunction {
+		err = f.define(b, functionName, "Velocity u(x, t) of the model, in model space; its weights are the last inputs.")
+	}
+	return f, errors.Join(err, b.Err())
+}
+
+// bareField is the field of a model before its inputs.
+func bareField(m *models.Model, guided bool) (*field, error) {
 	if guided && m.Spec.Condition.Kind == flow.Unconditional {
 		return nil, fmt.Errorf("export: guidance leads towards a condition, and the model has none; leave guidance out")
 	}
@@ -31,22 +48,30 @@ func newField(b *graph.Builder, m *models.Model, guided, asFunction bool) (*fiel
 	if err == nil {
 		net, err = net.Flatten()
 	}
+	return &field{spec: m.Spec, net: net}, err
+}
+
+// equation is the field as samplers solve it.
+func (f *field) equation() equation { return equation{at: f.at, grid: f.spec.Grid} }
+
+// guidanceInput adds the input guidance.
+func guidanceInput(b *graph.Builder) *graph.Value {
+	return b.Input("guidance", tensor.Float32, graph.Sym(graph.GuidanceDim))
+}
+
+// guide puts guidance of weights w into a field of rows with the spec's number of dimensions.
+func (f *field) guide(b *graph.Builder, spec flow.Spec, w *graph.Value) {
+	g := models.NewGuidance(b, spec, w, f.y, f.drop)
+	f.guidance, f.y, f.drop = &g, g.Y, g.Drop
+}
+
+// define makes the network a function, and its weights parameters of the main graph.
+func (f *field) define(b *graph.Builder, name, doc string) error {
+	function, rest, err := f.net.AsFunction(functionDomain, name)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	f := &field{spec: m.Spec, net: net}
-	f.y, f.drop = models.NewCondition(b, m.Spec, graph.Sym("batch"))
-	if guided {
-		g := models.NewGuidance(b, m.Spec, f.y, f.drop)
-		f.guidance, f.y, f.drop = &g, g.Y, g.Drop
-	}
-	var rest []*graph.Value
-	if asFunction {
-		if f.function, rest, err = net.AsFunction(functionDomain, functionName); err != nil {
-			return nil, err
-		}
-		f.function.Body.Doc = "Velocity u(x, t) of the model, in model space; its weights are the last inputs."
-	}
+	function.Body.Doc, f.function = doc, function
 	for _, v := range rest {
 		if v.Kind == graph.Param {
 			f.rest = append(f.rest, b.Param(v.Name, v.Data))
@@ -54,31 +79,37 @@ func newField(b *graph.Builder, m *models.Model, guided, asFunction bool) (*fiel
 			f.rest = append(f.rest, b.NamedConst(v.Name, v.Data))
 		}
 	}
-	return f, b.Err()
+	return nil
 }
 
 // at is the velocity, guided if asked for, at x [N D...] and t [1 1] or [N 1]; without guidance t may be [T 1].
 func (f *field) at(b *graph.Builder, x, t *graph.Value) *graph.Value {
+	return f.guided(b, x, t, func(b *graph.Builder, x, t *graph.Value) *graph.Value { return f.evaluate(b, x, t)[0] })
+}
+
+// guided is evaluate of x and t, or its combination of both branches.
+func (f *field) guided(b *graph.Builder, x, t *graph.Value, evaluate func(b *graph.Builder, x, t *graph.Value) *graph.Value) *graph.Value {
 	if f.guidance == nil {
-		return f.evaluate(b, x, t)
+		return evaluate(b, x, t)
 	}
 	if !t.Type.Shape[0].Is(1) { // a time for each of 2N rows
 		b.Scope("guidance", func() { t = b.Concat(0, t, t) })
 	}
-	return f.guidance.Apply(b, x, func(x *graph.Value) *graph.Value { return f.evaluate(b, x, t) })
+	return f.guidance.Apply(b, x, func(x *graph.Value) *graph.Value { return evaluate(b, x, t) })
 }
 
-func (f *field) evaluate(b *graph.Builder, x, t *graph.Value) *graph.Value {
+// evaluate are the network's outputs; more are inputs after the condition.
+func (f *field) evaluate(b *graph.Builder, x, t *graph.Value, more ...*graph.Value) []*graph.Value {
 	in := []*graph.Value{x, t}
-	for _, v := range []*graph.Value{f.y, f.drop} {
+	for _, v := range append([]*graph.Value{f.y, f.drop}, more...) {
 		if v != nil {
 			in = append(in, v)
 		}
 	}
 	if f.function == nil {
-		return b.Inline(f.net, in...)[0]
+		return b.Inline(f.net, in...)
 	}
-	return b.Call(f.function, append(in, f.rest...)...)[0]
+	return b.Call(f.function, append(in, f.rest...)...)
 }
 
 // sampleShape is [n D...].

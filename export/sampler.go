@@ -46,18 +46,23 @@ func samplerGraph(m *models.Model, o Options) (*graph.Graph, error) {
 // finish adds the way from x to the outputs.
 func (o Options) finish(b *graph.Builder, f *field, x, steps *graph.Value) {
 	var evaluations *graph.Value
-	switch {
-	case o.Adaptive:
-		x, evaluations = adaptive(b, f, x, steps)
-	case o.Unroll > 0:
-		x = unrolled(b, o.Solver, f, x, o.Unroll)
-	default:
-		x = looped(b, o.Solver, f, x, steps)
+	if o.Adaptive {
+		x, evaluations = adaptive(b, f.equation(), x, steps)
+	} else {
+		x = o.solve(b, f.equation(), x, steps)
 	}
 	b.Output("samples", models.Denormalise(b, f.spec, x))
 	if o.Adaptive {
 		b.Output("evaluations", evaluations)
 	}
+}
+
+// solve adds steps of a given number, nil: Unroll.
+func (o Options) solve(b *graph.Builder, f equation, x, steps *graph.Value) *graph.Value {
+	if steps == nil {
+		return unrolled(b, o.Solver, f, x, o.Unroll)
+	}
+	return looped(b, o.Solver, f, x, steps)
 }
 
 // stepsInput adds the input steps, or tolerance; nil if the steps are fixed.

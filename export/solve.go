@@ -2,6 +2,7 @@ package export
 
 import (
 	"fmt"
+	"slices"
 
 	"fmtool/models"
 	"fmtool/models/flow"
@@ -10,6 +11,21 @@ import (
 	"fmtool/runtime/solver"
 )
 
+// equation is dx/dt = at(x, t) of rows x, at t [1 1] or of each, along the steps of a grid from t = 0 to 1.
+type equation struct {
+	at   func(b *graph.Builder, x, t *graph.Value) *graph.Value
+	grid flow.Grid
+	back bool // from t = 1 to 0
+}
+
+// sign is that of its steps.
+func (f equation) sign() float64 {
+	if f.back {
+		return -1
+	}
+	return 1
+}
+
 // place is what a step from t to t + h needs to know of its place, as values of the graph: the time t + c·h of a stage [1 1], and h·c [1] or [1 1].
 type place struct {
 	at     func(b *graph.Builder, c float64) *graph.Value
@@ -17,7 +33,7 @@ type place struct {
 }
 
 // step adds one step of method m from x: stage i is k_i = f(x + h Σ A[i][j] k_j, t + C[i] h), the step x + h Σ B[i] k_i.
-func step(b *graph.Builder, m solver.Tableau, f *field, x *graph.Value, g place) *graph.Value {
+func step(b *graph.Builder, m solver.Tableau, f equation, x *graph.Value, g place) *graph.Value {
 	var k []*graph.Value
 	for i := range m.Stages() {
 		b.Scope(fmt.Sprintf("stage.%d", i), func() {
@@ -39,10 +55,13 @@ func combine(b *graph.Builder, x *graph.Value, k []*graph.Value, c []float64, g 
 }
 
 // unrolled adds the steps of the model's grid for n one after the other: times and step sizes are constants.
-func unrolled(b *graph.Builder, m solver.Tableau, f *field, x *graph.Value, n int) *graph.Value {
-	times, err := f.spec.Grid.Steps(n)
+func unrolled(b *graph.Builder, m solver.Tableau, f equation, x *graph.Value, n int) *graph.Value {
+	times, err := f.grid.Steps(n)
 	if err != nil {
 		return b.Fail(err)
+	}
+	if f.back {
+		slices.Reverse(times)
 	}
 	for k := range n {
 		t, h := times[k], times[k+1]-times[k]
@@ -61,15 +80,15 @@ func unrolled(b *graph.Builder, m solver.Tableau, f *field, x *graph.Value, n in
 	return x
 }
 
-// looped adds steps steps (int64, at least 1) as one Loop. It carries k as a float32, so that t = k/n is exact in each step and stays where x is; the loop's own
-// counter would be copied from the CPU to a graphics processor.
-func looped(b *graph.Builder, m solver.Tableau, f *field, x, steps *graph.Value) *graph.Value {
+// looped adds steps steps (int64, at least 1) as one Loop. It carries k, from 0 up or from n down, as a float32, so that t = k/n is exact in each step and stays
+// where x is; the loop's own counter would be copied from the CPU to a graphics processor.
+func looped(b *graph.Builder, m solver.Tableau, f equation, x, steps *graph.Value) *graph.Value {
 	var n *graph.Value
 	var scaled map[float64]*graph.Value
 	b.Scope("grid", func() {
 		n = b.Reshape(castTo(b, steps, tensor.Float32), b.Ints(1))
-		if f.spec.Grid.Even() {
-			scaled = stepSizes(b, m, b.Op("Reciprocal", nil, n))
+		if f.grid.Even() {
+			scaled = stepSizes(b, m, b.Op("Reciprocal", nil, n), f.sign())
 		}
 	})
 	body := b.Sub("step", func(s *graph.Builder) {
@@ -77,22 +96,28 @@ func looped(b *graph.Builder, m solver.Tableau, f *field, x, steps *graph.Value)
 		goOn := s.SubInput("go_on", graph.Type{DType: tensor.Bool, Shape: graph.Shape{}})
 		k := s.SubInput("k", graph.Type{DType: tensor.Float32, Shape: graph.ShapeOf(1, 1)})
 		x := s.SubInput("x", x.Type)
-		next := s.Shift(k, 1)
-		g := evenPlace(k, n, scaled)
+		next := s.Shift(k, f.sign())
+		g := evenPlace(k, n, scaled, f.sign())
 		if scaled == nil {
-			s.Scope("grid", func() { g = unevenPlace(s, f.spec.Grid, s.Div(k, n), s.Div(next, n)) })
+			s.Scope("grid", func() { g = unevenPlace(s, f.grid, s.Div(k, n), s.Div(next, n)) })
 		}
 		s.Output("go_on.next", s.Op("Identity", nil, goOn))
 		s.Output("k.next", next)
 		s.Output("x.next", step(s, m, f, x, g))
 	})
 	start := b.NamedConst("k0", tensor.New(tensor.Float32, 1, 1))
+	if f.back {
+		start = b.Add(start, n)
+	}
 	always := b.NamedConst("true", tensor.Scalar(true)) // may be left out, but then ONNX's reference implementation takes no step
 	return b.OpN("Loop", graph.Attrs{"body": body}, 2, steps, always, start, x)[1]
 }
 
-// stepSizes are h·c for each coefficient of a method.
-func stepSizes(b *graph.Builder, m solver.Tableau, h *graph.Value) map[float64]*graph.Value {
+// stepSizes are ±h·c for each coefficient of a method.
+func stepSizes(b *graph.Builder, m solver.Tableau, h *graph.Value, sign float64) map[float64]*graph.Value {
+	if sign < 0 {
+		h = b.Neg(h)
+	}
 	scaled := map[float64]*graph.Value{1: h}
 	for _, row := range append(append([][]float64{}, m.A...), m.B) {
 		for _, c := range row {
@@ -104,15 +129,15 @@ func stepSizes(b *graph.Builder, m solver.Tableau, h *graph.Value) map[float64]*
 	return scaled
 }
 
-// evenPlace is that of step k of n equal ones: stages lie at (k + c)/n, each made once; scaled is h·c.
-func evenPlace(k, n *graph.Value, scaled map[float64]*graph.Value) place {
+// evenPlace is that of step k of n equal ones: stages lie at (k ± c)/n, each made once; scaled is ±h·c.
+func evenPlace(k, n *graph.Value, scaled map[float64]*graph.Value, sign float64) place {
 	have := map[float64]*graph.Value{}
 	return place{
 		at: func(b *graph.Builder, c float64) *graph.Value {
 			if have[c] == nil {
 				t := k
 				if c != 0 {
-					t = b.Shift(k, c)
+					t = b.Shift(k, sign*c)
 				}
 				have[c] = b.Div(t, n)
 			}

@@ -42,10 +42,8 @@ type Guidance struct {
 	excess  *graph.Value // w − 1, [W 1...]
 }
 
-// NewGuidance adds the input guidance float32 [W], a weight w for all rows (W = 1) or for each (W = N), and doubles the condition y, drop of a conditional
-// model.
-func NewGuidance(b *graph.Builder, spec flow.Spec, y, drop *graph.Value) (g Guidance) {
-	w := b.Input("guidance", tensor.Float32, graph.Sym(graph.GuidanceDim))
+// NewGuidance takes the weight w float32 [W] for all rows (W = 1) or for each (W = N), and doubles the condition y, drop of a conditional model.
+func NewGuidance(b *graph.Builder, spec flow.Spec, w, y, drop *graph.Value) (g Guidance) {
 	b.Scope("guidance", func() {
 		g.excess = b.Reshape(b.Shift(w, -1), b.Ints(append([]int{-1}, ones(len(spec.Dims))...)...))
 		twice := func(v, none *graph.Value) *graph.Value {
