@@ -100,7 +100,7 @@ func formula(t *testing.T, e engine.Engine) {
 	}
 }
 
-// types: integers, bools and scalars go in and out.
+// types: integers, bools and scalars go in and out, or are left out.
 func types(t *testing.T, e engine.Engine) {
 	p := open(t, e, file(t, nil, func(b *graph.Builder) {
 		i := b.Input("i", tensor.Int64, graph.Sym("n"))
@@ -118,6 +118,10 @@ func types(t *testing.T, e engine.Engine) {
 		want := fmt.Sprint([]int64{1 + s, 2 + s, 3 + s}, []bool{1 < s, 2 < s, 3 < s}, s)
 		if got := fmt.Sprint(sum.Int64(), less.Bool(), top.Int64()[0]); got != want {
 			t.Errorf("got %s, want %s", got, want)
+		}
+		clear(sum.Int64())
+		if err := p.Run(context.Background(), in, []tensor.Tensor{sum, {}, {}}); err != nil || sum.Int64()[0] != 1+s {
+			t.Errorf("a vector and a scalar left out: %v, %v", sum.Int64(), err)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 
 	"fmtool/models/onnx"
+	"fmtool/models/tensor"
 	"fmtool/runtime/engine"
 )
 
@@ -95,12 +96,15 @@ func (e *Engine) Open(model []byte, o engine.Options) (engine.Program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ort: %w", err)
 	}
-	p := &program{cuda: o.Provider == "cuda", long: bytes.Contains(model, []byte("\x22\x04Loop")) || bytes.Contains(model, []byte("\x22\x04Scan"))}
+	p := &program{scalars: map[int]tensor.DType{}, cuda: o.Provider == "cuda", long: bytes.Contains(model, []byte("\x22\x04Loop")) || bytes.Contains(model, []byte("\x22\x04Scan"))}
 	for _, i := range in {
 		p.in = append(p.in, i.Name)
 	}
-	for _, i := range out {
+	for k, i := range out {
 		p.out = append(p.out, i.Name)
+		if d := scalarType(i.DataType); len(i.Dimensions) == 0 && d != tensor.Invalid {
+			p.scalars[k] = d
+		}
 	}
 	if p.cuda {
 		keepSignals()

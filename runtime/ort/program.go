@@ -18,6 +18,7 @@ import (
 type program struct {
 	session *ort.DynamicAdvancedSession
 	in, out []string
+	scalars map[int]tensor.DType // outputs of rank 0, which the binding cannot make by itself
 	cuda    bool
 	long    bool // control flow: one Run may last, and must end when the context does
 	ran     bool
@@ -48,6 +49,16 @@ var elementTypes = map[tensor.DType]ort.TensorElementDataType{
 	tensor.Int8: ort.TensorElementDataTypeInt8, tensor.Int16: ort.TensorElementDataTypeInt16, tensor.Int32: ort.TensorElementDataTypeInt32,
 	tensor.Int64: ort.TensorElementDataTypeInt64, tensor.Uint8: ort.TensorElementDataTypeUint8, tensor.Uint16: ort.TensorElementDataTypeUint16,
 	tensor.Uint32: ort.TensorElementDataTypeUint32, tensor.Uint64: ort.TensorElementDataTypeUint64, tensor.Bool: ort.TensorElementDataTypeBool,
+}
+
+// scalarType is the element type of the binding's number, Invalid if the binding has no scalars of it.
+func scalarType(n ort.TensorElementDataType) tensor.DType {
+	for d := range scalarsOf {
+		if elementTypes[d] == n {
+			return d
+		}
+	}
+	return tensor.Invalid
 }
 
 // Run implements engine.Program.
@@ -111,6 +122,9 @@ func (p *program) bind(in, out []tensor.Tensor) (*binding, error) {
 		if t.IsZero() && i < len(in) {
 			b.free()
 			return nil, fmt.Errorf("ort: input %s is absent", p.in[i])
+		}
+		if d, ok := p.scalars[i-len(in)]; ok && t.IsZero() {
+			t = tensor.New(d) // nobody wants it, but a binding of the library's own would need a rank
 		}
 		if t.IsZero() { // an output nobody wants: the library makes it, runWithOptions frees it
 			b.tensors, b.values, some = append(b.tensors, t), append(b.values, value{}), true
@@ -269,20 +283,15 @@ func shapeOf(t tensor.Tensor) ort.Shape {
 	return shape
 }
 
+// scalarsOf are the types that the binding has scalars of.
+var scalarsOf = map[tensor.DType]func(t tensor.Tensor) (value, error){
+	tensor.Float32: scalarOf[float32], tensor.Float64: scalarOf[float64], tensor.Int32: scalarOf[int32], tensor.Int64: scalarOf[int64],
+	tensor.Uint32: scalarOf[uint32], tensor.Uint64: scalarOf[uint64],
+}
+
 func newScalar(t tensor.Tensor) (value, error) {
-	switch t.DType() {
-	case tensor.Float32:
-		return scalarOf[float32](t)
-	case tensor.Float64:
-		return scalarOf[float64](t)
-	case tensor.Int32:
-		return scalarOf[int32](t)
-	case tensor.Int64:
-		return scalarOf[int64](t)
-	case tensor.Uint32:
-		return scalarOf[uint32](t)
-	case tensor.Uint64:
-		return scalarOf[uint64](t)
+	if f := scalarsOf[t.DType()]; f != nil {
+		return f(t)
 	}
 	return value{}, fmt.Errorf("no scalars of this type; give a vector of one")
 }
