@@ -11,7 +11,7 @@ import (
 // BitsPerDim is −log₂ p of a row for each of its dims numbers, where the log-density of numbers dequantised by noise of one bin is that of bins
 // [TH16]: −(log p + dims·ln width)/(dims·ln 2). Constant columns do not count.
 func BitsPerDim(logDensity float64, spec flow.Spec, width float64) float64 {
-	_, dims := varying(spec)
+	_, dims := spec.Varying()
 	return -(logDensity/float64(dims) + math.Log(width)) / math.Ln2
 }
 

@@ -87,7 +87,7 @@ func OpenDivergence(e engine.Engine, file []byte, o engine.Options, d Divergence
 	if err != nil {
 		return nil, err
 	}
-	keep, kept := varying(spec)
+	keep, kept := spec.Varying()
 	switch {
 	case d.Probes < 0 || d.Probes > maxProbes:
 		return nil, fmt.Errorf("runtime: a divergence by %d probes: want 1 to %d, or 0 for the exact one", d.Probes, maxProbes)
@@ -109,17 +109,6 @@ func OpenDivergence(e engine.Engine, file []byte, o engine.Options, d Divergence
 		out.float = tensor.Float64
 	}
 	return out, nil
-}
-
-// varying marks the columns of a sample that are not constant, and counts them.
-func varying(spec flow.Spec) (keep []bool, n int) {
-	keep = make([]bool, spec.Dim())
-	for j := range keep {
-		if keep[j] = j >= len(spec.Normaliser.Constant) || !spec.Normaliser.Constant[j]; keep[j] {
-			n++
-		}
-	}
-	return keep, n
 }
 
 // divergent is the file of the field with its divergence, in the first profile that can say it.

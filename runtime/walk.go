@@ -30,7 +30,7 @@ type place struct {
 func newWalk(f DivergenceField, n int) *walk {
 	spec, p := f.Spec(), f.Divergence().Probes
 	w := &walk{f: f, n: n, dim: spec.Dim(), p: max(p, 1), base: make([]float64, n), some: map[int]*place{}}
-	w.keep, w.kept = varying(spec)
+	w.keep, w.kept = spec.Varying()
 	w.x, w.state = make([]float64, n*w.dim), make([]float64, n*w.width())
 	if p > 0 {
 		w.probes = tensor.New(tensor.Float64, append([]int{p, n}, spec.Dims...)...)

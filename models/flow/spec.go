@@ -57,6 +57,17 @@ func (s Spec) Dim() int {
 	return n
 }
 
+// Varying marks the elements of a sample that are not constant, and counts them: those that have a density.
+func (s Spec) Varying() (keep []bool, n int) {
+	keep = make([]bool, s.Dim())
+	for j := range keep {
+		if keep[j] = j >= len(s.Normaliser.Constant) || !s.Normaliser.Constant[j]; keep[j] {
+			n++
+		}
+	}
+	return keep, n
+}
+
 // Prefix is that of every metadata key of the toolkit.
 const Prefix = "io.fmtool."
 
