@@ -22,6 +22,7 @@ type described struct {
 	spec      flow.Spec
 	guided    bool
 	adapts    bool                     // a graph that samples chooses its steps
+	estimated bool                     // a graph of log-densities takes probes
 	converted bool                     // its network predicts another quantity than the velocity
 	method    solver.Tableau           // of a graph that samples
 	steps     int                      // their fixed number; 0: an input
@@ -35,7 +36,8 @@ func describe(file []byte) (*described, error) {
 		return nil, err
 	}
 	meta := m.Metadata()
-	d := &described{file: file, model: m, guided: meta[keyGuidance] != "", adapts: meta[keyAdaptive] != "", converted: meta[keyNetwork] != ""}
+	d := &described{file: file, model: m, guided: meta[keyGuidance] != "", adapts: meta[keyAdaptive] != "",
+		estimated: meta[keyDivergence] == ProbesDivergence, converted: meta[keyNetwork] != ""}
 	if d.kind, err = flow.KindOf(meta); err != nil || d.kind == flow.VelocityKind && !d.guided {
 		_, _, err = runtime.Describe(file)
 	}
@@ -81,15 +83,25 @@ func (d *described) promised() (in, out []string) {
 		in, out = []string{"x0 " + sample}, []string{"samples " + sample}
 	case flow.SampleKind:
 		in, out = []string{"seed int64[]", "count int64[]"}, []string{"samples " + sample}
+	case flow.LogProbKind:
+		in, out = []string{logProbInput + " " + sample}, []string{logProbOutput + " float32[batch]"}
 	}
 	switch {
+	case d.adapts && d.kind == flow.LogProbKind:
+		in, out = append(in, "tolerance float32[]"), append(out, nfeOutput+" int64[batch]")
 	case d.adapts:
 		in, out = append(in, "tolerance float32[]"), append(out, "evaluations int64[batch]")
 	case d.kind != flow.VelocityKind && d.steps == 0:
 		in = append(in, "steps int64[]")
 	}
-	if d.kind == flow.SampleKind {
+	switch {
+	case d.kind == flow.SampleKind:
 		in = append(in, "offset int64[]")
+	case d.kind == flow.LogProbKind && !d.adapts:
+		out = append(out, nfeOutput+" int64[]")
+	}
+	if d.estimated {
+		in = append(in, "probes float32"+append(graph.Shape{graph.Sym(probeDim)}, sampleShape(d.spec, graph.Sym("batch"))...).String())
 	}
 	if in = append(in, d.conditionInputs()...); d.guided {
 		in = append(in, "guidance float32[W]")

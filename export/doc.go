@@ -9,11 +9,12 @@
 //	velocity.onnx   x, t → velocity          the field, in model space, flat: operators alone, no functions and no control flow
 //	sampler.onnx    x0, steps → samples      a solver's steps in a Loop, or unrolled, the normaliser inside: noise to data units
 //	sample.onnx     seed, count, steps, offset → samples      the noise of package noise too, made in the graph
+//	logprob.onnx    x, steps → log_prob, nfe                  log-densities of data, by the divergence of the network's own graph
 //	train_step.onnx x1, x0, t, rate, step, state → loss, norm, next state       a step of the model's own training: see Step
 //
-// each with the condition y, and those that sample with classifier-free guidance inside where Options ask for it. Weights stand in a file once; where a graph evaluates the
-// velocity more than once it is a function that is called with them. Metadata (keys io.fmtool.*) say all that a consumer must know, and the doc string
-// says it in words. The same model gives the same bytes.
+// each with the condition y, and those that follow the flow with classifier-free guidance inside where Options ask for it. Weights stand in a file once; where a
+// graph evaluates the velocity more than once it is a function that is called with them. Metadata (keys io.fmtool.*) say all that a consumer must know, and the
+// doc string says it in words. The same model gives the same bytes.
 //
 // Declare makes a velocity file of a network from elsewhere, whose nodes it leaves as they are, by what is declared of its inputs and output.
 //

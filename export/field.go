@@ -10,8 +10,8 @@ import (
 	"fmtool/models/tensor"
 )
 
-// functionDomain and functionName name the velocity field in the files that evaluate it more than once.
-const functionDomain, functionName = "io.fmtool", "velocity"
+// functionDomain and functionName name the velocity field in the files that evaluate it more than once, divergenceName that with its divergence.
+const functionDomain, functionName, divergenceName = "io.fmtool", "velocity", "velocity_divergence"
 
 // field is a model's velocity in a graph that evaluates it. Its condition and its weights are inputs and parameters of the main graph.
 type field struct {

@@ -18,19 +18,23 @@ import (
 // recipe is how one kind of graph is made.
 type recipe struct {
 	kind    flow.Kind
-	profile onnx.Profile // the widest that can say it
-	solves  bool         // has a solver
+	profile onnx.Profile   // the widest that can say it
+	method  solver.Tableau // of its steps, unless Options say another; zero: it takes none
 	build   func(*models.Model, Options) (*graph.Graph, error)
 	usage   func(flow.Spec, Options) string // the doc string
 }
 
 // recipes are the graphs that leave.
 var recipes = []recipe{
-	{flow.VelocityKind, onnx.Wide, false, velocityGraph, velocityUsage},
-	{flow.SamplerKind, onnx.Wide, true, samplerGraph, samplerUsage},
-	{flow.SampleKind, onnx.Seeded, true, sampleGraph, sampleUsage},
-	{flow.TrainStepKind, onnx.Wide, false, stepGraph, stepUsage},
+	{flow.VelocityKind, onnx.Wide, solver.Tableau{}, velocityGraph, velocityUsage},
+	{flow.SamplerKind, onnx.Wide, solver.Euler, samplerGraph, samplerUsage},
+	{flow.SampleKind, onnx.Seeded, solver.Euler, sampleGraph, sampleUsage},
+	{flow.LogProbKind, onnx.Wide, solver.RK4, logProbGraph, logProbUsage},
+	{flow.TrainStepKind, onnx.Wide, solver.Tableau{}, stepGraph, stepUsage},
 }
+
+// solves says that the graph takes steps.
+func (r recipe) solves() bool { return r.method.B != nil }
 
 // Graphs are the names of the graphs that leave.
 func Graphs() []string {
@@ -41,7 +45,7 @@ func Graphs() []string {
 	return names
 }
 
-// File returns the bytes of a file with one of the model's Graphs; see Velocity, Sampler, Sample and TrainStep.
+// File returns the bytes of a file with one of the model's Graphs; see Velocity, Sampler, Sample, LogProb and TrainStep.
 func File(ctx context.Context, name string, m *models.Model, o Options) ([]byte, Report, error) {
 	for _, r := range recipes {
 		if string(r.kind) == name {
@@ -91,7 +95,7 @@ func (r recipe) checked(ctx context.Context, m *models.Model, o Options) ([]byte
 
 // file is the file before its check.
 func (r recipe) file(m *models.Model, o *Options) ([]byte, error) {
-	if err := r.complete(o); err != nil {
+	if err := r.complete(m.Spec, o); err != nil {
 		return nil, err
 	}
 	g, err := r.build(m, *o)
@@ -114,25 +118,30 @@ func (r recipe) file(m *models.Model, o *Options) ([]byte, error) {
 }
 
 // complete fills in the options that are left open and refuses those that say nothing to the graph.
-func (r recipe) complete(o *Options) error {
+func (r recipe) complete(s flow.Spec, o *Options) (err error) {
 	switch {
-	case !r.solves && (o.Solver.B != nil || o.Unroll != 0 || o.Adaptive):
+	case !r.solves() && (o.Solver.B != nil || o.Unroll != 0 || o.Adaptive):
 		return fmt.Errorf("export: a %s takes no steps and has no solver; leave both out, or export a %s", r.kind, flow.SamplerKind)
 	case o.Solver.Past != 0:
 		return fmt.Errorf("export: %s looks back at the step before, which no graph keeps; take a Runge–Kutta method such as midpoint or heun", o.Solver.Name)
+	case r.kind != flow.LogProbKind && o.Divergence != "":
+		return fmt.Errorf("export: a %s has no divergence to choose; leave it out, or export a %s", r.kind, flow.LogProbKind)
 	case o.Unroll < 0 || o.Unroll > maxUnrolled:
 		return fmt.Errorf("export: %d unrolled steps, want 1 to %d, or 0 for a Loop that takes any number", o.Unroll, maxUnrolled)
 	}
 	if o.Adaptive && (o.Solver.B != nil || o.Unroll != 0) {
 		return fmt.Errorf("export: an adaptive solver has its own method, %s, and chooses its steps; leave solver and number of steps out", bosh3.Name)
 	}
-	if r.solves && o.Solver.B == nil {
-		o.Solver = solver.Euler
+	if o.Solver.B == nil {
+		o.Solver = r.method
 	}
 	if o.Profile == (onnx.Profile{}) {
 		o.Profile = r.profile
 	}
-	return nil
+	if r.kind == flow.LogProbKind {
+		o.Divergence, err = o.divergenceOf(s)
+	}
+	return err
 }
 
 // metadata is what the file says about itself: the model's spec, the graph's settings, the training facts, the architecture and the check.
@@ -154,7 +163,7 @@ func (r recipe) metadata(m *models.Model, o Options) (map[string]string, error) 
 	}
 	bound, against := o.bound(m.Spec, m.Spec.Prediction != flow.Velocity), "forward pass"
 	switch {
-	case r.solves:
+	case r.solves():
 		bound, against = solvedTolerance, "solver"
 	case r.kind == flow.TrainStepKind:
 		bound, against = o.stepBound(m.Spec), "step"
@@ -187,8 +196,11 @@ func (r recipe) settings(o Options) map[string]string {
 	if o.Guidance {
 		meta[keyGuidance] = "input"
 	}
-	if r.solves {
+	if r.solves() {
 		meta[keySolver] = o.Solver.Name
+	}
+	if o.Divergence != "" {
+		meta[keyDivergence] = o.Divergence
 	}
 	if o.Adaptive {
 		meta[keySolver], meta[keyAdaptive] = bosh3.Name, "true"

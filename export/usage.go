@@ -48,7 +48,7 @@ func velocityUsage(s flow.Spec, o Options) string {
 // samplerUsage is the doc string of sampler.onnx.
 func samplerUsage(s flow.Spec, o Options) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Sampler of a flow-matching model, written by fmtool: %s, the model's normaliser inside.\n\n", methodText(s, o))
+	fmt.Fprintf(&b, "Sampler of a flow-matching model, written by fmtool: %s, the model's normaliser inside.\n\n", methodText(s, o, outward))
 	start := "noise drawn from N(0, 1)"
 	if s.Source == flow.DataSource {
 		start = "rows of the source data, in data units"
@@ -61,7 +61,7 @@ func samplerUsage(s flow.Spec, o Options) string {
 // sampleUsage is the doc string of sample.onnx.
 func sampleUsage(s flow.Spec, o Options) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Samples of a flow-matching model from a seed, written by fmtool: noise, %s, the model's normaliser.\n\n", methodText(s, o))
+	fmt.Fprintf(&b, "Samples of a flow-matching model from a seed, written by fmtool: noise, %s, the model's normaliser.\n\n", methodText(s, o, outward))
 	fmt.Fprintf(&b, "Inputs: seed int64, of which all 64 bits count, so that a seed of 2^63 or more is given as seed - 2^64; count int64, the number of samples%s; "+
 		"offset int64, the number of the first sample, 0 or where another job left off%s. batch is count.\n", stepsText(o), conditionText(s, o))
 	fmt.Fprintf(&b, "Output: samples float32 %s, in data units. Sample k of a seed is the same in every job: offset and count cut jobs into shards.%s", dimsText(s), evaluationsText(o))
@@ -76,10 +76,13 @@ func evaluationsText(o Options) string {
 	return " evaluations int64 [batch], of the velocity for each row. A row that would need more than 10000 is NaN."
 }
 
+// The ways that graphs solve.
+const outward, inward = "from t = 0 (noise) to t = 1 (data)", "from t = 1 (data) back to t = 0 (noise)"
+
 // methodText says how the graph solves.
-func methodText(s flow.Spec, o Options) string {
+func methodText(s flow.Spec, o Options, way string) string {
 	if o.Adaptive {
-		return "steps of Bogacki's and Shampine's method 3(2) from t = 0 (noise) to t = 1 (data), in a loop, of a length for each row that keeps its error within the tolerance"
+		return "steps of Bogacki's and Shampine's method 3(2) " + way + ", in a loop, of a length for each row that keeps its error within the tolerance"
 	}
 	n, how := "n", "in a loop"
 	if o.Unroll > 0 {
@@ -89,7 +92,7 @@ func methodText(s flow.Spec, o Options) string {
 	if !s.Grid.Even() {
 		grid = ", uneven as the metadata key " + flow.Prefix + "grid says"
 	}
-	return fmt.Sprintf("%s steps of %s's method from t = 0 (noise) to t = 1 (data)%s, %s, each with %d evaluations of the velocity", n, o.Solver.Name, grid, how, o.Solver.Stages())
+	return fmt.Sprintf("%s steps of %s's method %s%s, %s, each with %d evaluations of the velocity", n, o.Solver.Name, way, grid, how, o.Solver.Stages())
 }
 
 func stepsText(o Options) string {

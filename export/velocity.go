@@ -18,10 +18,12 @@ type Options struct {
 	Profile  onnx.Profile      // zero: the graph's own, onnx.Wide where it will do
 	Facts    map[string]string // of the training, metadata under flow.Prefix; they may not say otherwise than the model
 	Guidance bool              // classifier-free guidance inside, with its weight as an input
-	Solver   solver.Tableau    // of graphs that sample; zero: Euler
-	Unroll   int               // of graphs that sample: their fixed number of steps, without control flow; 0: an input, and a Loop
+	Solver   solver.Tableau    // of graphs that solve; zero: Euler to sample, RK4 for densities
+	Unroll   int               // of graphs that solve: their fixed number of steps, without control flow; 0: an input, and a Loop
 	Step     *Step             // of a training step: its program and state
-	Adaptive bool              // of graphs that sample: steps chosen by a tolerance, the input tolerance in place of steps; the output evaluations beside samples
+	Adaptive bool              // of graphs that solve: steps chosen by a tolerance, the input tolerance in place of steps; the output evaluations beside samples
+	// Divergence is ExactDivergence or ProbesDivergence, for log-densities; "": exact for samples of at most 16 numbers.
+	Divergence string
 }
 
 // The metadata keys that files have beside the spec's.
@@ -35,6 +37,7 @@ const (
 	keySolver       = flow.Prefix + "solver"          // method of a graph that samples
 	keySteps        = flow.Prefix + "steps"           // its number of steps where that is fixed
 	keyAdaptive     = flow.Prefix + "adaptive"        // "true" where it chooses its steps
+	keyDivergence   = flow.Prefix + "divergence"      // exact or probes, of a graph of log-densities
 )
 
 // Velocity returns velocity.onnx, the model's velocity field, and what its check found. It writes nothing to disk. When an engine deviates from the float64

@@ -94,6 +94,8 @@ func (d *described) trials(ctx context.Context, c Checks, field *graph.Graph) ([
 		return d.velocityTrials(ctx, c)
 	case flow.TrainStepKind:
 		return d.stepTrials(ctx, c)
+	case flow.LogProbKind:
+		return d.logProbTrials(ctx, c, field)
 	}
 	return d.solvedTrials(ctx, c, field)
 }

@@ -182,12 +182,15 @@ func (d *described) field() (*graph.Graph, error) {
 		return nil, err
 	}
 	f := g.Function(functionDomain, functionName)
+	if d.kind == flow.LogProbKind {
+		f = g.Function(functionDomain, divergenceName)
+	}
 	if f == nil {
 		return nil, nil
 	}
 	call, outer := findCall(g, f, map[*graph.Value]*graph.Value{})
 	if call == nil {
-		return nil, fmt.Errorf("export: nothing calls the function %s", functionName)
+		return nil, fmt.Errorf("export: nothing calls the function %s", f.Name)
 	}
 	first := len(call.In)
 	for first > 0 && kept(call.In[first-1], outer) != nil {

@@ -13,10 +13,11 @@ const (
 	VelocityKind  Kind = "velocity"   // u(x, t), in model space
 	SamplerKind   Kind = "sampler"    // noise → samples
 	SampleKind    Kind = "sample"     // seed → samples
+	LogProbKind   Kind = "logprob"    // rows → log-densities
 	TrainStepKind Kind = "train_step" // data, noise, times, state → state
 )
 
-var kinds = []Kind{VelocityKind, SamplerKind, SampleKind, TrainStepKind}
+var kinds = []Kind{VelocityKind, SamplerKind, SampleKind, LogProbKind, TrainStepKind}
 
 // KindOf reads the kind in a file's metadata. A file of another format or kind is an error.
 func KindOf(meta map[string]string) (Kind, error) {
