@@ -44,7 +44,7 @@ func describe(file []byte) (*described, error) {
 	if err == nil {
 		d.spec, err = flow.ParseSpec(meta)
 	}
-	if err == nil && (d.kind == flow.SamplerKind || d.kind == flow.SampleKind) && !d.adapts {
+	if err == nil && d.solves() && !d.adapts {
 		d.method, err = solver.Parse(meta[keySolver])
 	}
 	if text, ok := meta[keySteps]; ok && err == nil {
@@ -57,6 +57,11 @@ func describe(file []byte) (*described, error) {
 		err = m.Check()
 	}
 	return d, err
+}
+
+// solves says that the file's graph takes steps of a solver.
+func (d *described) solves() bool {
+	return slices.ContainsFunc(recipes, func(r recipe) bool { return r.kind == d.kind && r.solves() })
 }
 
 // signature compares the graph's inputs and outputs with what the metadata promise.

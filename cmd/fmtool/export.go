@@ -27,11 +27,12 @@ func exportCommand() *cobra.Command {
 		Use:   "export FILE.onnx",
 		Short: "Write a trained model as ONNX, after a parity check",
 		Long: `Write the model of a run as one ONNX file that holds all a consumer needs: its velocity field, the whole way from noise (--graph sampler) to
-samples, or a step of its training (--graph train_step) with the state of the run beside it, FILE.safetensors. The very bytes are first run on the native
+samples, log-densities of data (--graph logprob), or a step of its training (--graph train_step) with the state of the run beside it, FILE.safetensors. The very bytes are first run on the native
 engine and on onnxruntime and compared with float64; if they disagree, nothing is written.`,
 		Example: `  fmtool export model.onnx
   fmtool export digits.onnx --run runs/digits --graph sampler --solver heun --guidance
-  fmtool export digits8.onnx --run runs/digits --graph sampler --unroll 8`,
+  fmtool export digits8.onnx --run runs/digits --graph sampler --unroll 8
+  fmtool export logprob.onnx --run runs/moons --graph logprob`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := absent(args[0], force); err != nil {
@@ -115,14 +116,16 @@ type exportSettings struct {
 	unroll          int
 	guidance        bool
 	adaptive        bool
+	divergence      string
 }
 
 func (f *exportSettings) add(cmd *cobra.Command) {
 	s := cmd.Flags()
 	s.StringVar(&f.profile, "profile", "", "version of the format: wide, seeded or modern (default: the widest that can say the graph)")
-	s.StringVar(&f.solver, "solver", "", "method of a graph that samples: "+strings.Join(methods(), ", ")+" (default euler)")
-	s.IntVar(&f.unroll, "unroll", 0, "fixed number of steps of a graph that samples, without a loop")
-	s.BoolVar(&f.adaptive, "adaptive", false, "steps of a graph that samples chosen by a tolerance, with the number of evaluations as an output")
+	s.StringVar(&f.solver, "solver", "", "method of a graph that solves: "+strings.Join(methods(), ", ")+" (default euler, for logprob rk4)")
+	s.IntVar(&f.unroll, "unroll", 0, "fixed number of steps of a graph that solves, without a loop")
+	s.BoolVar(&f.adaptive, "adaptive", false, "steps of a graph that solves chosen by a tolerance, with the number of evaluations as an output")
+	s.StringVar(&f.divergence, "divergence", "", "of logprob: exact, or by probes as an input (default: exact for samples of up to 16 numbers)")
 	s.BoolVar(&f.guidance, "guidance", false, "classifier-free guidance inside, with its weight as an input")
 }
 
@@ -140,7 +143,7 @@ func (f *exportSettings) options(cmd *cobra.Command) (o export.Options, err erro
 	if cmd.Flags().Changed("unroll") && f.unroll < 1 {
 		return o, fmt.Errorf("--unroll %d: want at least 1 step, or leave it out for a loop that takes any number", f.unroll)
 	}
-	o.Unroll, o.Guidance, o.Adaptive = f.unroll, f.guidance, f.adaptive
+	o.Unroll, o.Guidance, o.Adaptive, o.Divergence = f.unroll, f.guidance, f.adaptive, f.divergence
 	return o, nil
 }
 

@@ -49,6 +49,7 @@ func TestMistakes(t *testing.T) {
 	dir, model := small(t)
 	_, plain := small(t, "--unconditional")
 	_, kept := small(t, "--label-drop", "0")
+	_, fromData := small(t, "--unconditional", "--source", "moons:n=100")
 	write := func(name, text string) string {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -160,6 +161,9 @@ func TestMistakes(t *testing.T) {
 		"no bfloat16":           {[]string{"export", filepath.Join(dir, "x.onnx"), "--run", filepath.Join(dir, "run"), "--profile", "bf16"}, "no CPU kernel that computes in bfloat16"},
 		"unknown graph":         {[]string{"export", filepath.Join(dir, "x.onnx"), "--run", filepath.Join(dir, "run"), "--parity", "native", "--graph", "sampel"}, `did you mean "sample`},
 		"velocity has no steps": {[]string{"export", filepath.Join(dir, "x.onnx"), "--run", filepath.Join(dir, "run"), "--parity", "native", "--unroll", "8"}, "takes no steps and has no solver"},
+		"unknown divergence":    {[]string{"export", filepath.Join(dir, "x.onnx"), "--run", filepath.Join(dir, "run"), "--parity", "native", "--graph", "logprob", "--divergence", "exct"}, `did you mean "exact"`},
+		"divergence of samples": {[]string{"export", filepath.Join(dir, "x.onnx"), "--run", filepath.Join(dir, "run"), "--parity", "native", "--graph", "sampler", "--divergence", "exact"}, "export a logprob"},
+		"density from a source": {[]string{"export", filepath.Join(dir, "x.onnx"), "--run", filepath.Join(filepath.Dir(fromData), "run"), "--parity", "native", "--graph", "logprob"}, "starts at rows of a data set"},
 		"adaptive with steps":   {[]string{"export", filepath.Join(dir, "x.onnx"), "--run", filepath.Join(dir, "run"), "--parity", "native", "--graph", "sampler", "--adaptive", "--solver", "heun"}, "has its own method"},
 		"unroll nothing":        {[]string{"export", filepath.Join(dir, "x.onnx"), "--run", filepath.Join(dir, "run"), "--parity", "native", "--graph", "sampler", "--unroll", "0"}, "want at least 1 step"},
 		"profile of native":     {[]string{"sample", model, "--profile", filepath.Join(dir, "p"), "--engine", "native"}, "onnxruntime"},
