@@ -166,7 +166,7 @@ func (r recipe) metadata(m *models.Model, o Options) (map[string]string, error) 
 	case r.solves():
 		bound, against = solvedTolerance, "solver"
 	case r.kind == flow.TrainStepKind:
-		bound, against = o.stepBound(m.Spec), "step"
+		bound, against = o.stepBound(m.Spec), "step, each part relative to its largest number"
 	}
 	names := make([]string, len(o.Engines))
 	for i, e := range o.Engines {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"fmtool/models/flow"
 )
 
 // numpyTypes are numpy's names of the element types that it has.
@@ -13,11 +15,14 @@ var numpyTypes = map[string]string{
 	"complex128": "np.complex128", "string": "object",
 }
 
-// Python is a program that runs the file once with onnxruntime and numpy alone; of a velocity field, one that samples it. lengths are those of dimensions
+// Python is a program that runs the file once with onnxruntime and numpy alone; of a velocity field, one that samples it, and of a training step, one that takes many. lengths are those of dimensions
 // that the file leaves open. A file that takes what numpy does not have is an error.
 func (m Manual) Python(lengths map[string]int64) (string, error) {
-	if m.Sampled() {
+	switch {
+	case m.Sampled():
 		return PythonSample, nil
+	case m.Kind == string(flow.TrainStepKind):
+		return PythonFineTune, nil
 	}
 	x, err := m.example(lengths)
 	if err != nil {
@@ -36,7 +41,7 @@ func (m Manual) Python(lengths map[string]int64) (string, error) {
 			fmt.Fprintf(&b, "%s = %d  # a length that the file leaves open\n", l.name, l.value)
 		}
 	}
-	fmt.Fprintf(&b, "feeds = {\n%s}\n%s", &feeds, m.stateInPython())
+	fmt.Fprintf(&b, "feeds = {\n%s}\n", &feeds)
 	b.WriteString("results = dict(zip([o.name for o in session.get_outputs()], session.run(None, feeds)))\n")
 	b.WriteString("for name, value in results.items():\n    print(name, getattr(value, \"dtype\", type(value)), getattr(value, \"shape\", \"\"))\n")
 	for _, p := range x.out {
@@ -71,13 +76,4 @@ func (x *example) numpy(p Port) string {
 		return fmt.Sprintf("np.asarray(rng.choice([-1, 1], (%s)), %s)", dims, kind)
 	}
 	return fmt.Sprintf("np.full((%s), %s, %s)", dims, x.value(p), kind)
-}
-
-// stateInPython reads the state of a training step, which lies beside the file.
-func (m Manual) stateInPython() string {
-	if m.Kind != "train_step" {
-		return ""
-	}
-	return `# The state lies beside the file; fine_tune.py of the toolkit reads it and takes many steps. Here every part of it is 0.
-`
 }

@@ -6,3 +6,8 @@ import _ "embed" // for the Python consumer
 //
 //go:embed python/sample.py
 var PythonSample string
+
+// PythonFineTune is the Python program that fine-tunes with a train_step.onnx and onnxruntime and numpy alone, python/fine_tune.py.
+//
+//go:embed python/fine_tune.py
+var PythonFineTune string

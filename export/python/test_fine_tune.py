@@ -65,6 +65,13 @@ def test_program(graph, tmp_path):
     assert consumer.read_safetensors(tmp_path / "tuned.safetensors")["step"] == 50
 
 
+def test_inspect_prints_the_program(graph):
+    """What `fmtool inspect --python` prints is the tested program."""
+    out = subprocess.run([FMTOOL, "inspect", "--python", str(graph("moons", "train_step"))], check=True, capture_output=True, text=True).stdout
+    with open(consumer.__file__) as f:
+        assert f.read() == out
+
+
 def test_weights_alone_begin(graph):
     """Weights without moments, averages and step begin as training does: averages at the weights, the rest at zero."""
     path = graph("moons", "train_step")
