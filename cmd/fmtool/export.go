@@ -58,7 +58,7 @@ engine and on onnxruntime and compared with float64; if they disagree, nothing i
 				return err
 			}
 			o.Facts = facts
-			if o.Step, err = loadStep(graph, args[0], dir, raw, force); err != nil {
+			if o.Step, err = loadStep(graph, args[0], dir, raw, sidecar, force); err != nil {
 				return err
 			}
 			file, report, err := export.File(cmd.Context(), graph, m, o)

@@ -144,6 +144,7 @@ func TestMistakes(t *testing.T) {
 		"no complete run":       {[]string{"export", filepath.Join(dir, "x.onnx"), "--run", dir, "--parity", "native"}, "holds no run"},
 		"unknown profile":       {[]string{"export", filepath.Join(dir, "x.onnx"), "--run", filepath.Join(dir, "run"), "--profile", "wid"}, `did you mean "wide"`},
 		"raw training step":     {[]string{"export", filepath.Join(dir, "x.onnx"), "--run", filepath.Join(dir, "run"), "--graph", "train_step", "--raw"}, "leave --raw out"},
+		"weights of a step":     {[]string{"export", filepath.Join(dir, "x.onnx"), "--run", filepath.Join(dir, "run"), "--graph", "train_step", "--sidecar"}, "leave --sidecar out"},
 		"guided training step":  {[]string{"export", filepath.Join(dir, "x.onnx"), "--run", filepath.Join(dir, "run"), "--graph", "train_step", "--guidance", "--parity", "native"}, "training has no guidance"},
 		"solver of a step":      {[]string{"export", filepath.Join(dir, "x.onnx"), "--run", filepath.Join(dir, "run"), "--graph", "train_step", "--unroll", "4", "--parity", "native"}, "has no solver"},
 		"weights of no run":     {[]string{"import-weights", filepath.Join(dir, "nowhere"), model, "-o", filepath.Join(dir, "y")}, "holds no run"},

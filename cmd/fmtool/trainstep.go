@@ -16,12 +16,14 @@ import (
 func statePath(path string) string { return strings.TrimSuffix(path, ".onnx") + ".safetensors" }
 
 // loadStep is the training step of the run in dir, if a training step is what graph asks for, to be written to path.
-func loadStep(graph, path, dir string, raw, force bool) (*export.Step, error) {
+func loadStep(graph, path, dir string, raw, sidecar, force bool) (*export.Step, error) {
 	switch {
 	case graph != string(flow.TrainStepKind):
 		return nil, nil
 	case raw:
 		return nil, errors.New("a train_step goes on with the weights of the last step and with their average; leave --raw out")
+	case sidecar:
+		return nil, errors.New("a train_step holds no weights, which lie beside it as its state; leave --sidecar out")
 	}
 	if err := absent(statePath(path), force); err != nil {
 		return nil, err
