@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"math"
+	"slices"
 
 	"fmtool/models/graph"
 	"fmtool/models/tensor"
@@ -13,7 +14,7 @@ type survey struct {
 	*shared
 	model    *Model
 	lengths  map[string]int64
-	named    map[string]bool // dimensions that inputs name
+	named    map[string]bool // dimensions that inputs and outputs name
 	elements map[string]bool
 	gaps     map[missingKernel]bool
 	once     *tally
@@ -71,8 +72,8 @@ func (s *survey) run() {
 		versions[domain(o.Domain)] = int(o.Version)
 	}
 	f := &frame{values: map[string]known{}, declared: declaredTypes(g), opset: versions, tally: s.once}
-	for _, in := range g.Input {
-		for _, d := range dimsOf(in.Type) {
+	for _, v := range slices.Concat(g.Input, g.Output) {
+		for _, d := range dimsOf(v.Type) {
 			if d.Param != nil {
 				s.named[d.length().Name] = true
 			}
