@@ -15,8 +15,8 @@ var numpyTypes = map[string]string{
 	"complex128": "np.complex128", "string": "object",
 }
 
-// Python is a program that runs the file once with onnxruntime and numpy alone; of a velocity field, one that samples it, and of a training step, one that takes many. lengths are those of dimensions
-// that the file leaves open. A file that takes what numpy does not have is an error.
+// Python is a program that runs the file once with onnxruntime and numpy alone; of a velocity field, one that samples it, and of a training step, one that
+// takes many. lengths are those of dimensions that the file leaves open. A file that takes what numpy does not have is an error.
 func (m Manual) Python(lengths map[string]int64) (string, error) {
 	switch {
 	case m.Sampled():

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fmtool/export"
+	"fmtool/models/flow"
 	"fmtool/models/onnx"
 )
 
@@ -142,6 +143,9 @@ func (r inspection) print(w io.Writer, path string, lengths map[string]int64) {
 	how := ""
 	if r.Sampled() {
 		how = fmt.Sprintf(" (save as sample.py, or: fmtool inspect --python %s > sample.py; python3 sample.py %s 64 50)", path, path)
+	}
+	if r.Kind == string(flow.TrainStepKind) {
+		how = fmt.Sprintf(" (save as fine_tune.py; python3 fine_tune.py %s STATE.safetensors DATA.npy TUNED.safetensors)", path)
 	}
 	print("Python", how, program, err)
 }

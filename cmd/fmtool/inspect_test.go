@@ -55,6 +55,8 @@ func TestInspectedGo(t *testing.T) {
 	for name, flags := range map[string][]string{
 		"sampler": {"--graph", "sampler"}, "sample": {"--graph", "sample"}, "adaptive": {"--graph", "sampler", "--adaptive"},
 		"unrolled": {"--graph", "sampler", "--unroll", "3"}, "guided": {"--graph", "sampler", "--guidance"}, "guidedvelocity": {"--guidance"},
+		"logprob": {"--graph", "logprob", "--divergence", "probes"},
+		"trainstep": {"--graph", "train_step"},
 	} {
 		paths[name] = filepath.Join(dir, name+".onnx")
 		if _, _, err := run(append([]string{"export", paths[name], "--run", filepath.Join(dir, "run"), "--parity", "native"}, flags...)...); err != "" {

@@ -22,6 +22,12 @@ def ran(code, tmp_path):
     return subprocess.run([sys.executable, str(program)], check=True, capture_output=True, text=True).stdout.splitlines()
 
 
+@pytest.mark.parametrize("flags", [[], ["--divergence", "probes"], ["--adaptive"]])
+def test_densities(graph, flags, tmp_path):
+    lines = ran(printed(graph("labels", "logprob", *flags)), tmp_path)
+    assert lines[0] == "log_prob float32 (4,)" and lines[1].startswith("nfe int64")
+
+
 @pytest.mark.parametrize("flags", [["sampler"], ["sample"], ["sampler", "--adaptive"], ["sampler", "--unroll", "3"]])
 @pytest.mark.parametrize("name", ["moons", "vector"])
 def test_ours(graph, name, flags, tmp_path):

@@ -1,0 +1,5 @@
+//go:build !show
+
+package main
+
+const untrustedMutants = 40
