@@ -55,7 +55,7 @@ func TestInspectedGo(t *testing.T) {
 	for name, flags := range map[string][]string{
 		"sampler": {"--graph", "sampler"}, "sample": {"--graph", "sample"}, "adaptive": {"--graph", "sampler", "--adaptive"},
 		"unrolled": {"--graph", "sampler", "--unroll", "3"}, "guided": {"--graph", "sampler", "--guidance"}, "guidedvelocity": {"--guidance"},
-		"logprob": {"--graph", "logprob", "--divergence", "probes"},
+		"logprob":   {"--graph", "logprob", "--divergence", "probes"},
 		"trainstep": {"--graph", "train_step"},
 	} {
 		paths[name] = filepath.Join(dir, name+".onnx")
