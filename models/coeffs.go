@@ -33,9 +33,6 @@ func NewPath(b *graph.Builder, spec flow.Spec, t *graph.Value) Path {
 	return Path{b, coefficients{column(c.alpha), column(c.beta), column(c.dAlpha), column(c.dBeta)}}
 }
 
-// Times is t held to the times that a spec's model was trained at.
-func Times(b *graph.Builder, spec flow.Spec, t *graph.Value) *graph.Value { return held(b, spec, t) }
-
 // Alpha and Beta are the coefficients of x_t = α x1 + β x0.
 func (p Path) Alpha() *graph.Value { return p.alpha }
 

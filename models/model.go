@@ -101,7 +101,7 @@ func (m *Model) VelocitySpec() flow.Spec {
 func velocity(spec flow.Spec, arch Architecture, from nn.Source) (*graph.Graph, error) {
 	b := graph.NewBuilder("velocity")
 	in := NewInputs(b, spec, graph.Sym("batch"), graph.Sym(graph.TimeDim))
-	b.Scope("path", func() { in.T = held(b, spec, in.T) })
+	b.Scope("path", func() { in.T = Times(b, spec, in.T) })
 	u := Build(b, spec, arch, from, in)
 	b.Scope("path", func() { u = AsVelocity(b, spec, in.X, in.T, u) })
 	b.Output("velocity", u)

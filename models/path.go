@@ -96,8 +96,8 @@ func cubics(b *graph.Builder, times, v, d []float64, t *graph.Value) (f, slope *
 	return f, slope
 }
 
-// held is t within the times that a model was trained at.
-func held(b *graph.Builder, spec flow.Spec, t *graph.Value) *graph.Value {
+// Times is t within the times that a model was trained at.
+func Times(b *graph.Builder, spec flow.Spec, t *graph.Value) *graph.Value {
 	if spec.TimeMin > 0 {
 		t = b.Op("Max", nil, t, b.Scalar(tensor.Float32, spec.TimeMin))
 	}
