@@ -52,7 +52,7 @@ func (b *binder) layOut() {
 	made := map[key]*graph.Value{}
 	var jobs []*job
 	for _, j := range b.jobs {
-		if j.rows && !j.sums && b.isFloat32Product(j) && b.changes(j.in[1]) {
+		if j.rows && !j.sums && b.isFloat32Product(j) && b.changes(j.in[1]) && b.size(j.in[1]) > 0 {
 			k := key{j.in[1], j.tB}
 			if made[k] == nil {
 				p := &packing{tB: j.tB, k: b.shape(j.in[1])[0], n: b.shape(j.in[1])[1]}

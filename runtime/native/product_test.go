@@ -143,3 +143,29 @@ func TestSumsBeginFromWhatIsAdded(t *testing.T) {
 		}
 	}
 }
+
+// Rows times a matrix without rows are 0, to which a bias is added; times one without columns they have none.
+func TestRowsTimesAnEmptyMatrix(t *testing.T) {
+	for _, s := range [][2]int{{0, 4}, {4, 0}, {0, 0}} {
+		b := graph.NewBuilder("empty")
+		x := b.Input("x", tensor.Float32, graph.Sym("batch"), graph.Fix(s[0]))
+		w, bias := b.Param("w", tensor.New(tensor.Float32, s[0], s[1])), b.Param("bias", tensor.Of(wave(s[1], 1), 1, s[1]))
+		b.Output("y", b.Add(b.MatMul(x, w), bias))
+		g, err := b.Graph()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := native.Compile(g, native.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		y, want := tensor.New(tensor.Float32, 2, s[1]), slices.Concat(wave(s[1], 1), wave(s[1], 1))
+		if err := p.Run(context.Background(), []tensor.Tensor{tensor.New(tensor.Float32, 2, s[0])}, []tensor.Tensor{y}); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(y.Float32(), want) {
+			t.Errorf("%v: %v, want %v", s, y.Float32(), want)
+		}
+		_ = p.Close()
+	}
+}
