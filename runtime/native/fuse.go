@@ -104,6 +104,7 @@ type group struct {
 	in      []*graph.Value // read from outside
 	sliced  []bool         // in a stage: which of them by rows
 	out     []*graph.Value // needed outside
+	fused   []fusedCode    // what takes the place of members, of float32 groups
 	b       *binder
 }
 
@@ -111,19 +112,30 @@ func (g *group) name() string {
 	return g.members[0].node.Name + "…" + g.members[len(g.members)-1].node.Name
 }
 
-// lastRead is the index of the last member that reads a value of which is holds, −1 if none does.
-func (g *group) lastRead(is func(*graph.Value) bool) int {
-	for i := len(g.members) - 1; i >= 0; i-- {
-		if slices.ContainsFunc(g.members[i].in, is) {
-			return i
+// runs is the index of the member in whose place member i is computed: its own, or that of the instruction it is fused into.
+func (g *group) runs(i int) int {
+	for _, c := range g.fused {
+		if c.match.members[i] {
+			return c.at
 		}
 	}
-	return -1
+	return i
 }
 
-// index is that of the member that makes v.
-func (g *group) index(v *graph.Value) int {
-	return slices.IndexFunc(g.members, func(j *job) bool { return j.out[0] == v })
+// lastRead is where a value of which is holds is read last, −1 if no member reads one.
+func (g *group) lastRead(is func(*graph.Value) bool) int {
+	last := -1
+	for i, j := range g.members {
+		if slices.ContainsFunc(j.in, is) {
+			last = max(last, g.runs(i))
+		}
+	}
+	return last
+}
+
+// made is where v is computed.
+func (g *group) made(v *graph.Value) int {
+	return g.runs(slices.IndexFunc(g.members, func(j *job) bool { return j.out[0] == v }))
 }
 
 // fuse schedules the jobs and merges elementwise ones.
@@ -318,6 +330,7 @@ func (b *binder) merge(members []*job, readers map[*graph.Value][]*job) *job {
 			g.out = append(g.out, v)
 		}
 	}
+	g.fused = b.findFusions(g)
 	first := members[0]
 	return &job{group: g, in: g.in, out: g.out, rows: first.rows, stage: first.stage, level: first.level, order: first.order}
 }

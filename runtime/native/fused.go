@@ -191,12 +191,12 @@ type fusedCode struct {
 	at     int
 }
 
-// findFusions covers a float32 group with fusions; taken says which members they replace.
-func (b *binder) findFusions(g *group) (found []fusedCode, taken map[int]bool) {
-	taken = map[int]bool{}
+// findFusions covers a float32 group with fusions.
+func (b *binder) findFusions(g *group) (found []fusedCode) {
 	if g.dtype != tensor.Float32 {
-		return nil, taken
+		return nil
 	}
+	taken := map[int]bool{} // members that they replace
 	m := &matcher{b: b, g: g, made: map[*graph.Value]int{}}
 	readers := map[*graph.Value][]int{}
 	for k, j := range g.members {
@@ -223,7 +223,7 @@ func (b *binder) findFusions(g *group) (found []fusedCode, taken map[int]bool) {
 			}
 		}
 	}
-	return found, taken
+	return found
 }
 
 // replaces reports that a match's members may be replaced by one instruction at member at: nobody else needs what it does not give, or earlier than it gives it.

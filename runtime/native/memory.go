@@ -211,7 +211,7 @@ func (m *memory) directState() {
 				old := func(v *graph.Value) bool { return v != nil && m.b.root(v) == owner } // views of it too
 				elsewhere := slices.ContainsFunc(list, func(other *job) bool { return other != j && slices.ContainsFunc(other.in, old) })
 				last, read := m.last[owner]
-				if owner != nil && !elsewhere && (!read || last <= k) && j.group.lastRead(old) <= j.group.index(v) {
+				if owner != nil && !elsewhere && (!read || last <= k) && j.group.lastRead(old) <= j.group.made(v) {
 					m.direct[v] = true
 					m.b.place[v] = param
 				}

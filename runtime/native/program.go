@@ -218,9 +218,10 @@ func bindProgram[T interface {
 		p.regs = append(p.regs, cell[T]{})
 		return index[v]
 	}
-	found, taken := b.findFusions(g)
 	for k, j := range g.members {
-		for _, c := range found {
+		taken := false
+		for _, c := range g.fused {
+			taken = taken || c.match.members[k]
 			if c.at != k {
 				continue
 			}
@@ -234,7 +235,7 @@ func bindProgram[T interface {
 			}
 			p.code = append(p.code, in)
 		}
-		if taken[k] {
+		if taken {
 			continue
 		}
 		f := choose(vectorOps[j.node.Op], j.node)

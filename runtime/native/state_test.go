@@ -88,3 +88,30 @@ func TestStateLeavesViews(t *testing.T) {
 		t.Errorf("y = %v, want %v", y.Float32(), want)
 	}
 }
+
+// A product that is fused into a later sum still reads the parameter as it was.
+func TestStateWaitsForFusedReaders(t *testing.T) {
+	b := graph.NewBuilder("fused")
+	x := b.Input("x", tensor.Float32, graph.Fix(4))
+	w := b.Param("w", tensor.Of([]float32{1, 2, 3, 4}, 4))
+	product := b.Mul(w, x)
+	next := b.Op("Neg", nil, w)
+	b.Output("next", next)
+	b.Output("y", b.Add(product, next))
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := native.Compile(g, native.Options{State: []native.State{{Param: "w", Next: "next"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	y := tensor.New(tensor.Float32, 4)
+	if err := p.Run(context.Background(), []tensor.Tensor{tensor.Full(float32(3), 4)}, []tensor.Tensor{{}, y}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []float32{2, 4, 6, 8}; !slices.Equal(y.Float32(), want) {
+		t.Errorf("y = %v, want %v", y.Float32(), want)
+	}
+}
