@@ -55,13 +55,31 @@ var composed = map[string]struct {
 	"ThresholdedRelu": {10, func(b *graph.Builder, c *conversion) *graph.Value {
 		return where(b, "Greater", c.in[0], c.float("alpha", 1), c.in[0], b.Scalar(c.in[0].Type.DType, 0))
 	}},
+	"BatchNormalization": {1, batchNorm},
+	"CumSum":             {11, cumSum},
+	"Einsum":             {12, einsum},
+	"GatherND":           {11, gatherND},
+	"IsNaN": {9, func(b *graph.Builder, c *conversion) *graph.Value {
+		return b.Op("Not", nil, b.Op("Equal", nil, c.in[0], c.in[0]))
+	}},
+	"Pad":             {1, pad},
+	"ReduceLogSumExp": {1, logSumExp},
+	"ReduceProd":      {1, reduceProd},
+	"Round":           {11, round},
+	"Size":            {1, countElements},
+	"Tile":            {6, tile},
+	"Trilu":           {14, trilu},
 	"CastLike": {15, func(b *graph.Builder, c *conversion) *graph.Value {
 		return b.Op("Cast", graph.Attrs{"to": int64(graph.Code(c.in[1].Type.DType))}, c.in[0])
 	}},
 }
 
-// composedOf are the operators with more inputs than one and their number; a negative one is any from 1 on.
-var composedOf = map[string]int{"Mean": -1, "Sum": -1, "PRelu": 2, "RMSNormalization": 2, "CastLike": 2}
+// inputsOf are the inputs that an operator must have and may have; those of others are one.
+var inputsOf = map[string][2]int{
+	"Mean": {1, maxParts}, "Sum": {1, maxParts}, "Einsum": {1, maxParts}, "PRelu": {2, 2}, "RMSNormalization": {2, 2}, "CastLike": {2, 2},
+	"GatherND": {2, 2}, "Tile": {2, 2}, "CumSum": {2, 2}, "BatchNormalization": {5, 5}, "Dropout": {1, 3}, "Pad": {1, 4}, "Trilu": {1, 2},
+	"ReduceL1": {1, 2}, "ReduceL2": {1, 2}, "ReduceLogSum": {1, 2}, "ReduceLogSumExp": {1, 2}, "ReduceMin": {1, 2}, "ReduceProd": {1, 2}, "ReduceSumSquare": {1, 2},
+}
 
 func init() {
 	for op, row := range composed {
@@ -74,18 +92,21 @@ func init() {
 
 // compose sets the result of a formula, whose nodes lie below the node's name.
 func (c *conversion) compose(formula func(*graph.Builder, *conversion) *graph.Value) error {
-	want, ok := composedOf[c.op]
+	bounds, ok := inputsOf[c.op]
 	if !ok {
-		want = 1
+		bounds = [2]int{1, 1}
 	}
-	reduces := c.op[:min(6, len(c.op))] == "Reduce"
 	switch n := len(c.in); {
 	case c.outputs != 1 && c.op != "Dropout":
 		return notRead("%s with %d outputs", c.op, c.outputs)
-	case n == 0 || want > 0 && n != want && !(reduces && n == 2) && c.op != "Dropout":
-		return fmt.Errorf("%d inputs, want %d", n, want)
+	case n < bounds[0] || n > bounds[1]:
+		return fmt.Errorf("%d inputs, want %d to %d", n, bounds[0], bounds[1])
 	}
-	for i, v := range c.in[:max(1, min(len(c.in), want))] {
+	needed := c.in[:bounds[0]]
+	if bounds[1] == maxParts { // any number, each needed
+		needed = c.in
+	}
+	for i, v := range needed {
 		if v == nil {
 			return fmt.Errorf("input %d is missing", i)
 		}
