@@ -31,6 +31,7 @@ var fields = []struct {
 	{"noise", "dynamo", noiseDeclared, -1},
 	{"classes", "torchscript", classesDeclared, 3},
 	{"classes", "dynamo", classesDeclared, 3},
+	{"score", "jax", map[string]string{"input-x": "in_0", "input-t": "in_1", "time-range": "1:0", "prediction": "score", "path": "vp"}, -1},
 }
 
 var (
@@ -48,8 +49,9 @@ func foreignFile(t testing.TB, name string) []byte {
 	return b
 }
 
-// Networks that PyTorch exported sample here, on both engines, as an Euler loop in NumPy does with the networks themselves, whatever the conventions.
-func TestFieldsOfPyTorch(t *testing.T) {
+// Networks that PyTorch and JAX exported sample here, on both engines, as an Euler loop in NumPy does with the networks themselves, whatever the
+// conventions.
+func TestFieldsOfOthers(t *testing.T) {
 	engines := map[string]engine.Engine{"native": native.Engine{}, "onnxruntime": orttest.Engine(t)}
 	for _, f := range fields {
 		d, err := export.NewDeclaration(f.declared)
