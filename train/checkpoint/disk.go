@@ -14,6 +14,7 @@ type FS interface {
 	Create(name string) (File, error) // truncates
 	Rename(from, to string) error
 	Remove(name string) error
+	RemoveAll(name string) error // of a folder and all in it; nothing there is no error
 	SyncDir(dir string) error
 	ReadFile(name string) ([]byte, error)
 	ReadDir(dir string) ([]string, error) // names, sorted
@@ -34,6 +35,7 @@ func (disk) MkdirAll(dir string) error            { return os.MkdirAll(dir, 0o77
 func (disk) Create(name string) (File, error)     { return os.Create(name) }
 func (disk) Rename(from, to string) error         { return os.Rename(from, to) }
 func (disk) Remove(name string) error             { return os.Remove(name) }
+func (disk) RemoveAll(name string) error          { return os.RemoveAll(name) }
 func (disk) ReadFile(name string) ([]byte, error) { return os.ReadFile(name) }
 
 func (disk) SyncDir(dir string) error {
