@@ -17,6 +17,9 @@ func UnmarshalTensor(b []byte) (tensor.Tensor, error) {
 	return t.Value()
 }
 
+// Marshal is the file that UnmarshalTensor reads.
+func (t *Tensor) Marshal() []byte { return encode(nil, t) }
+
 // TensorOf is t as a message: raw little-endian data under a name.
 func TensorOf(name string, t tensor.Tensor) *Tensor {
 	m := &Tensor{Name: name, DataType: int32(graph.Code(t.DType())), RawData: t.Bytes()}
