@@ -90,7 +90,7 @@ func (w *bundler) graph(ctx context.Context, r recipe) error {
 	if err != nil {
 		return err
 	}
-	w.report.Rows = append(w.report.Rows, report.Rows...)
+	w.report.Rows = append(w.report.Rows, report.of(string(r.kind)+".onnx").Rows...)
 	g, model, err := graphOf(file, string(r.kind))
 	if err != nil {
 		return err
@@ -114,6 +114,7 @@ func (w *bundler) graph(ctx context.Context, r recipe) error {
 	}
 	if r.kind == flow.TrainStepKind {
 		g.State = g.Name + ".safetensors"
+		g.Weights = g.State
 		if err := w.weights(g.State, w.o.Step.State, w.o.Step.Settings); err != nil {
 			return err
 		}

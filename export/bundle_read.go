@@ -168,10 +168,7 @@ func (o *Opened) Verify(ctx context.Context, c Checks) (Report, error) {
 		if err != nil {
 			return report, fmt.Errorf("%s: %w", g.File, err)
 		}
-		for _, row := range own.Rows {
-			row.Graph = g.File + ": " + row.Graph
-			report.Rows = append(report.Rows, row)
-		}
+		report.Rows = append(report.Rows, own.of(g.File).Rows...)
 		for _, e := range c.Engines {
 			if g.Test == nil {
 				break
@@ -184,6 +181,15 @@ func (o *Opened) Verify(ctx context.Context, c Checks) (Report, error) {
 		}
 	}
 	return report, nil
+}
+
+// of is the report with the name of a file before each row's graph.
+func (r Report) of(file string) Report {
+	r.Rows = slices.Clone(r.Rows)
+	for i := range r.Rows {
+		r.Rows[i].Graph = file + ": " + r.Rows[i].Graph
+	}
+	return r
 }
 
 // graph is the file of a graph, with its weights inside, if it is what the manifest says.

@@ -321,3 +321,22 @@ func TestPythonLoadIsOneFile(t *testing.T) {
 		}
 	}
 }
+
+// A meaning is the same however often it is asked for.
+func TestMeaningsStay(t *testing.T) {
+	m := kinds(t)["none"]
+	m.Spec.Columns = []string{"left", "right"}
+	file, _, err := export.Sampler(t.Context(), m, export.Options{Checks: checks()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	message, err := onnx.Unmarshal(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if got, want := export.ManualOf(message, "m").Outputs[0].Meaning, "samples: left, right, in data units"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

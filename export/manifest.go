@@ -73,7 +73,7 @@ type ConditionFacts struct {
 type GraphEntry struct {
 	Name    string      `json:"name"`
 	File    string      `json:"file"`
-	Weights string      `json:"weights"`         // "inside the file", or the file beside it
+	Weights string      `json:"weights"`         // "inside the file", or the file that has them
 	State   string      `json:"state,omitempty"` // of a training step, to begin with
 	IR      int64       `json:"ir_version"`
 	Opset   int64       `json:"opset"`
@@ -105,7 +105,9 @@ type TestData struct {
 }
 
 // file is the name of an input or output.
-func (t *TestData) file(prefix string, i int) string { return fmt.Sprintf("%s/%s_%d.pb", t.Folder, prefix, i) }
+func (t *TestData) file(prefix string, i int) string {
+	return fmt.Sprintf("%s/%s_%d.pb", t.Folder, prefix, i)
+}
 
 // inside says that a graph's weights have no file of their own.
 const inside = "inside the file"

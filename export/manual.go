@@ -129,7 +129,7 @@ func start(s flow.Spec) string {
 func columns(what string) func(flow.Spec) string {
 	return func(s flow.Spec) string {
 		if s.Columns != nil {
-			what += ": " + strings.Join(s.Columns, ", ")
+			return what + ": " + strings.Join(s.Columns, ", ") + ", in data units"
 		}
 		return what + ", in data units"
 	}

@@ -24,18 +24,25 @@ func exportCommand() *cobra.Command {
 	var raw, force, sidecar bool
 	var settings exportSettings
 	cmd := &cobra.Command{
-		Use:   "export FILE.onnx",
+		Use:   "export FILE.onnx | FOLDER/",
 		Short: "Write a trained model as ONNX, after a parity check",
 		Long: `Write the model of a run as one ONNX file that holds all a consumer needs: its velocity field, the whole way from noise (--graph sampler) to
 samples, log-densities of data (--graph logprob), or a step of its training (--graph train_step) with the state of the run beside it, FILE.safetensors. The very bytes are first run on the native
-engine and on onnxruntime and compared with float64; if they disagree, nothing is written.`,
+engine and on onnxruntime and compared with float64; if they disagree, nothing is written.
+
+Into a folder go all of these graphs, with a manifest, test data, the weights, a model card and fm_load.py, the Python program that loads and verifies them.`,
 		Example: `  fmtool export model.onnx
   fmtool export digits.onnx --run runs/digits --graph sampler --solver heun --guidance
   fmtool export digits8.onnx --run runs/digits --graph sampler --unroll 8
-  fmtool export logprob.onnx --run runs/moons --graph logprob`,
+  fmtool export logprob.onnx --run runs/moons --graph logprob
+  fmtool export bundle/ --run runs/moons`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := absent(args[0], force); err != nil {
+			check := func(path string) error { return absent(path, force) }
+			if folder(args[0]) {
+				check = func(path string) error { return vacant(cmd, path, force) }
+			}
+			if err := check(args[0]); err != nil {
 				return err
 			}
 			dir := run
@@ -58,6 +65,9 @@ engine and on onnxruntime and compared with float64; if they disagree, nothing i
 				return err
 			}
 			o.Facts = facts
+			if folder(args[0]) {
+				return writeBundle(cmd, args[0], dir, m, o, sidecar, force)
+			}
 			if o.Step, err = loadStep(graph, args[0], dir, raw, sidecar, force); err != nil {
 				return err
 			}
@@ -88,7 +98,7 @@ engine and on onnxruntime and compared with float64; if they disagree, nothing i
 	s.StringVar(&graph, "graph", string(flow.VelocityKind), "what to write: "+strings.Join(export.Graphs(), ", "))
 	settings.add(cmd)
 	s.BoolVar(&sidecar, "sidecar", false, "weights in a file of their own, FILE.onnx.data, as models over 1.5 GiB have them whatever else")
-	s.BoolVar(&force, "force", false, "replace an existing file")
+	s.BoolVar(&force, "force", false, "replace an existing file, or a folder that holds a bundle and nothing else")
 	return cmd
 }
 
