@@ -2,6 +2,8 @@ package onnx_test
 
 import (
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -224,4 +226,28 @@ func TestInspectInfers(t *testing.T) {
 		t.Errorf("%d models as declared, want 1500 and more; open: %v", same, open)
 	}
 	t.Logf("%d models, open: %v", same, open)
+}
+
+// Networks that PyTorch exported are counted whole, through the shapes that its exporters compute in the graph, and cost the same from either exporter where
+// the graphs do the same.
+func TestInspectPyTorch(t *testing.T) {
+	cost := map[string]float64{}
+	for _, name := range []string{"silu_dynamo", "silu_torchscript", "noise_dynamo", "noise_torchscript", "classes_dynamo", "classes_torchscript", "blocks_dynamo", "blocks_torchscript"} {
+		file, err := os.ReadFile(filepath.Join("../../testdata/foreign", name+".onnx"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := onnx.Validate(file, onnx.Untrusted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := onnx.Inspect(m, nil)
+		if len(in.Cost.Unknown) > 0 || in.Cost.Once < 2*float64(in.Parameters)*0.9 {
+			t.Errorf("%s: %+v with %d parameters", name, in.Cost, in.Parameters)
+		}
+		cost[name] = in.Cost.Once
+	}
+	if cost["silu_dynamo"] != 10130 || cost["silu_dynamo"] != cost["silu_torchscript"] || cost["noise_dynamo"] != cost["noise_torchscript"] {
+		t.Errorf("%v", cost)
+	}
 }

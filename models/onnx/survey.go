@@ -281,6 +281,7 @@ func (s *survey) note(n *Node, in, out []known, f *frame) {
 // infer applies the operator's row, else the rules of operators that have none.
 func (s *survey) infer(n *Node, in []known, f *frame) []known {
 	if out := s.byRow(n, in, f); out != nil {
+		fold(n, in, out)
 		return out
 	}
 	return foreignTypes(n, in)
