@@ -255,6 +255,31 @@ func (p *Port) guess(inputs []Port) {
 	}
 }
 
+// Declaration is a command that makes a stranger's file a velocity field here, if its inputs look like one's: its settings are guesses. "" otherwise.
+func (m Manual) Declaration() string {
+	if m.spec != nil {
+		return ""
+	}
+	find := func(list []Port, fits func(Port) bool) string {
+		if i := slices.IndexFunc(list, fits); i >= 0 {
+			return list[i].Name
+		}
+		return ""
+	}
+	at := find(m.Inputs, func(p Port) bool { return strings.HasPrefix(p.Meaning, "the time") })
+	var x Port
+	for _, p := range m.Inputs {
+		if p.Name != at && strings.HasPrefix(p.Type, "float") && len(p.Dims) > 1 && x.Name == "" {
+			x = p
+		}
+	}
+	u := find(m.Outputs, func(p Port) bool { return p.Type == x.Type && len(p.Dims) == len(x.Dims) && slices.Equal(p.Dims[1:], x.Dims[1:]) })
+	if at == "" || x.Name == "" || u == "" {
+		return ""
+	}
+	return fmt.Sprintf("fmtool declare %q -o model.onnx --input-x %q --input-t %q --output-u %q --time-range 0:1", m.name, x.Name, at, u)
+}
+
 // Sampled reports that the file is a velocity field which samplers here take.
 func (m Manual) Sampled() bool {
 	return m.spec != nil && m.Kind == string(flow.VelocityKind) && !slices.ContainsFunc(m.Inputs, func(p Port) bool { return p.Name == "guidance" })

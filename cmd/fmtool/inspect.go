@@ -131,6 +131,9 @@ func (r inspection) print(w io.Writer, path string, lengths map[string]int64) {
 	if r.Sampled() {
 		fmt.Fprintf(w, "\nCommand line:\n\n    fmtool sample %s -n 64 --steps 50 -o samples.csv\n", path)
 	}
+	if line := r.Declaration(); line != "" {
+		fmt.Fprintf(w, "\nIf it is a velocity field of a flow from t = 0, noise, to 1, data (else see fmtool declare --help):\n\n    %s\n", printable(line, 1000))
+	}
 	print := func(language, how string, program string, err error) {
 		if err != nil {
 			program = "no code: " + err.Error() + "\n"

@@ -154,3 +154,20 @@ func TestInspectOutside(t *testing.T) {
 		t.Error(failure)
 	}
 }
+
+// A network by others that looks like a velocity field is described with the line that declares it, which works.
+func TestInspectDeclares(t *testing.T) {
+	const network = "../../testdata/foreign/silu_dynamo.onnx"
+	out, _, failure := run("inspect", network)
+	want := `fmtool declare "` + network + `" -o model.onnx --input-x "x" --input-t "t" --output-u "v" --time-range 0:1`
+	if failure != "" || !strings.Contains(out, want) {
+		t.Fatalf("%s %s", failure, out)
+	}
+	model := filepath.Join(t.TempDir(), "model.onnx")
+	if _, _, failure := run("declare", network, "-o", model, "--input-x", "x", "--input-t", "t", "--output-u", "v", "--time-range", "0:1", "--parity", "native"); failure != "" {
+		t.Error(failure)
+	}
+	if out, _, _ := run("inspect", model); strings.Contains(out, "fmtool declare") {
+		t.Error("a line for what is declared")
+	}
+}
