@@ -98,12 +98,10 @@ func TestInspectedGo(t *testing.T) {
 	}
 	build(packages...)
 	orttest.Engine(t)
-	for name, want := range map[string]string{"adaptive": "evaluations int64[4]", "strange": "flag bool[2]"} {
-		program := filepath.Join(dir, name)
-		build("-o", program, "./cmd/inspected_"+name)
-		if out, err := exec.Command(program).CombinedOutput(); err != nil || !strings.Contains(string(out), want) {
-			t.Errorf("%s: %v, %s; want %q in it", name, err, out, want)
-		}
+	program := filepath.Join(dir, "program")
+	build("-o", program, "./cmd/inspected_strange")
+	if out, err := exec.Command(program).CombinedOutput(); err != nil || !strings.Contains(string(out), "flag bool[2]") {
+		t.Errorf("%v, %s; want flag bool[2] in it", err, out)
 	}
 }
 

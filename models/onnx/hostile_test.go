@@ -81,6 +81,7 @@ func TestMutatedModels(t *testing.T) {
 				refused++
 			}
 			_ = m.Check()
+			onnx.Inspect(m, nil)
 		}
 	})
 	if programs == 0 || refused == 0 {
