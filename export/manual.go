@@ -273,7 +273,9 @@ func (m Manual) Declaration() string {
 			x = p
 		}
 	}
-	u := find(m.Outputs, func(p Port) bool { return p.Type == x.Type && len(p.Dims) == len(x.Dims) && slices.Equal(p.Dims[1:], x.Dims[1:]) })
+	u := find(m.Outputs, func(p Port) bool {
+		return p.Type == x.Type && len(p.Dims) == len(x.Dims) && slices.Equal(p.Dims[1:], x.Dims[1:])
+	})
 	if at == "" || x.Name == "" || u == "" {
 		return ""
 	}
