@@ -68,13 +68,16 @@ write_safetensors("losses.safetensors", {"losses": np.array(losses, np.float32),
 // A thousand steps of train_step.onnx in Python go with the trainer's own thousand from the same checkpoint on the same rows, noise and times: every loss
 // to 1e-3, every part of the state at the end to 1e-3 of its largest number. The tuned weights come back as a run whose export agrees with float64 and
 // whose samples are those of the trainer's own weights.
-func TestFineTuneInPython(t *testing.T) {
+func TestFineTuneInPython(t *testing.T) { fineTune(t, &models.MLP{Width: 32, Depth: 3}, 64) }
+
+// fineTune is that comparison for a network, which has SiLU, and a number of rows a step.
+func fineTune(t *testing.T, network *models.MLP, rows int) {
 	interpreter, onnxruntime := python(t), orttest.Engine(t)
 	checks := export.Checks{Reference: native.Engine{}, Engines: []export.Engine{{Name: "native", Engine: native.Engine{}}, {Name: "onnxruntime", Engine: onnxruntime}}}
 	set := moons(t)
 	c := Default()
-	c.Model = Network{&models.MLP{Width: 32, Depth: 3}} // SiLU
-	c.Steps, c.Batch, c.HeldOut, c.Rate, c.Threads = 200, 64, 0, optim.Rate{Kind: "constant", Peak: 1e-3, Warmup: 50}, 1
+	c.Model = Network{network}
+	c.Steps, c.Batch, c.HeldOut, c.Rate, c.Threads = 200, rows, 0, optim.Rate{Kind: "constant", Peak: 1e-3, Warmup: 50}, 1
 	dir := t.TempDir()
 	source := filepath.Join(dir, "run")
 	if err := Run(t.Context(), c, set, source, Options{}); err != nil {
