@@ -84,7 +84,7 @@ func (n *network) metadata(own map[string]string) map[string]string {
 // before computes the network's inputs from x, t and the condition.
 func (n *network) before() *graph.Builder {
 	b := graph.NewBuilder("velocity")
-	in := models.NewInputs(b, n.spec, graph.Sym("batch"), timeDim(n.spec))
+	in := models.NewInputs(b, n.spec, graph.Sym("batch"), graph.Sym(graph.TimeDim))
 	b.Scope("declared/in", func() {
 		b.Output(netPrefix+n.d.X, cast(b, in.X, n.x.DType))
 		b.Output(netPrefix+n.d.T, n.time(b, in.X, in.T))
@@ -98,7 +98,7 @@ func (n *network) before() *graph.Builder {
 // after computes the velocity from what the network gives.
 func (n *network) after() *graph.Builder {
 	b := graph.NewBuilder("velocity")
-	in := models.NewInputs(b, n.spec, graph.Sym("batch"), timeDim(n.spec))
+	in := models.NewInputs(b, n.spec, graph.Sym("batch"), graph.Sym(graph.TimeDim))
 	q := b.Input(netPrefix+n.d.U, n.u.DType, sampleShape(n.spec, graph.Sym("batch"))...)
 	b.Scope("declared/out", func() {
 		q = cast(b, q, tensor.Float32)

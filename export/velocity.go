@@ -56,7 +56,7 @@ func Velocity(ctx context.Context, m *models.Model, o Options) ([]byte, Report, 
 func velocityGraph(m *models.Model, o Options) (*graph.Graph, error) {
 	b := graph.NewBuilder("velocity")
 	x := b.Input("x", tensor.Float32, sampleShape(m.Spec, graph.Sym("batch"))...)
-	t := b.Input("t", tensor.Float32, graph.Sym(graph.TimeDim), graph.Fix(1))
+	t := b.Input("t", tensor.Float32, timeDim(m.Spec), graph.Fix(1))
 	f, err := newField(b, m, o.Guidance, false)
 	if err != nil {
 		return nil, err

@@ -108,8 +108,11 @@ func velocity(spec flow.Spec, arch Architecture, from nn.Source) (*graph.Graph, 
 	return b.Graph()
 }
 
-// NewInputs adds the inputs x, t and those of the condition to a graph, for n rows and t times.
+// NewInputs adds the inputs x, t and those of the condition to a graph, for n rows and t times, one where the spec's field has one for all rows.
 func NewInputs(b *graph.Builder, spec flow.Spec, n, t graph.Dim) Inputs {
+	if spec.SharedTime {
+		t = graph.Fix(1)
+	}
 	dims := append(graph.Shape{n}, graph.ShapeOf(spec.Dims...)...)
 	in := Inputs{X: b.Input("x", tensor.Float32, dims...), T: b.Input("t", tensor.Float32, t, graph.Fix(1))}
 	in.Y, in.Drop = NewCondition(b, spec, n)
