@@ -175,15 +175,15 @@ func cast(b *graph.Builder, v *graph.Value, to tensor.DType) *graph.Value {
 	return b.Op("Cast", graph.Attrs{"to": int64(graph.Code(to))}, v)
 }
 
-// Adopt is the file that the runtime reads: the file itself if it says of itself what it is or nothing is known of it; otherwise what Declare makes of
-// it with the settings that its metadata hold and those given, which go before.
+// Adopt is the file that the runtime reads: without settings, nil, the file itself if it says of itself what it is or nothing is known of it; otherwise
+// what Declare makes of it with the settings that its metadata hold and those given, which go before.
 func Adopt(file []byte, settings map[string]string) ([]byte, error) {
 	m, err := onnx.Unmarshal(file)
 	if err != nil {
 		return nil, err
 	}
 	declared := Declared(m.Metadata())
-	if len(settings) == 0 && (declared == nil || m.Metadata()[flow.Prefix+"kind"] != "") {
+	if settings == nil && (declared == nil || m.Metadata()[flow.Prefix+"kind"] != "") {
 		return file, nil
 	}
 	all := maps.Clone(declared)

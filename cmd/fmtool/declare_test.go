@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"math"
 	"os"
 	"path/filepath"
@@ -49,6 +50,41 @@ func TestDeclare(t *testing.T) {
 	} {
 		if out, _, err := run(args...); err != "" || strings.Contains(out, "FAIL") {
 			t.Errorf("%s: %s", args[0], err)
+		}
+	}
+}
+
+// The whole way from noise leaves as one file, made of a network from elsewhere or of a declared copy; a setting that the graph has not is refused.
+func TestDeclareGraphs(t *testing.T) {
+	orttest.Engine(t)
+	dir := t.TempDir()
+	said := []string{"--input-t", "timestep", "--time-range", "999:0", "--prediction", "noise", "--path", "vp"}
+	network, model := foreignFields+"noise_dynamo.onnx", filepath.Join(dir, "model.onnx")
+	if _, _, err := run(append([]string{"declare", network, "-o", model}, said...)...); err != "" {
+		t.Fatal(err)
+	}
+	direct, copied := filepath.Join(dir, "a.onnx"), filepath.Join(dir, "b.onnx")
+	_, _, err1 := run(append([]string{"declare", network, "-o", direct, "--graph", "sample", "--solver", "heun"}, said...)...)
+	table, _, err2 := run("declare", model, "-o", copied, "--graph", "sample", "--solver", "heun")
+	a, failed1 := os.ReadFile(direct)
+	b, failed2 := os.ReadFile(copied)
+	if err1+err2 != "" || failed1 != nil || failed2 != nil || !bytes.Equal(a, b) || !strings.Contains(table, "PASS") || strings.Contains(table, "FAIL") {
+		t.Errorf("%s %s %v %v\n%s", err1, err2, failed1, failed2, table)
+	}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{append([]string{network, "--solver", "heun"}, said...), "--graph sampler"},
+		{[]string{model}, "needs no declaration"},
+		{[]string{model, "--graph", "sampel"}, `did you mean "sample"`},
+		{[]string{model, "--graph", "train_step"}, "train"},
+		{[]string{foreignFields + "score_jax.onnx", "--input-x", "in_0", "--input-t", "in_1", "--time-range", "1:0", "--prediction", "score", "--path", "vp"}, "differs from float64"},
+	} {
+		out := filepath.Join(dir, "none.onnx")
+		_, _, err := run(append([]string{"declare", "-o", out}, c.args...)...)
+		if _, failed := os.Stat(out); !strings.Contains(err, c.want) || failed == nil {
+			t.Errorf("%v: %q, want a word of %q, and no file", c.args[1:], err, c.want)
 		}
 	}
 }
