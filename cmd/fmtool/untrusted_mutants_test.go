@@ -1,13 +1,15 @@
 package main
 
 import (
-	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	goruntime "runtime"
 	"strings"
 	"testing"
+
+	"fmtool/models/onnx/onnxtest"
 )
 
 // cutAndChanged is a file with some bytes changed, or its end cut off.
@@ -22,8 +24,23 @@ func cutAndChanged(rng *rand.Rand, file []byte) []byte {
 	return b
 }
 
-// Whatever a stranger's file does to the process that works on it, this one goes on, with one line that says what happened. Mutants of our own exports are
-// inspected, verified and run, by both engines.
+// onnxModels are paths of models that ONNX tests its readers with.
+func onnxModels(t *testing.T) (paths []string) {
+	t.Helper()
+	err := filepath.WalkDir(onnxtest.DataDir(t), func(path string, _ fs.DirEntry, err error) error {
+		if filepath.Ext(path) == ".onnx" {
+			paths = append(paths, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return paths
+}
+
+// Whatever a stranger's file does to the process that works on it, this one goes on, with one line that says what happened. Mutants of our own exports and of
+// ONNX's models are inspected, verified and run, by both engines.
 func TestShowUntrustedMutants(t *testing.T) {
 	if goruntime.GOOS != "linux" {
 		t.Skip("limits on memory are Linux's")
@@ -42,8 +59,13 @@ func TestShowUntrustedMutants(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	done, refused, died := 0, 0, 0
 	names := []string{"velocity", "velocity", "sampler", "sample", "adaptive", "unrolled"}
+	others := onnxModels(t)
 	for i := range untrustedMutants {
-		file, err := os.ReadFile(seeds[names[rng.IntN(len(names))]])
+		seed := seeds[names[rng.IntN(len(names))]]
+		if rng.IntN(3) == 0 {
+			seed = others[rng.IntN(len(others))]
+		}
+		file, err := os.ReadFile(seed)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +88,7 @@ func TestShowUntrustedMutants(t *testing.T) {
 			t.Errorf("%v: not one line: %q", line, failure)
 		}
 	}
-	t.Log(fmt.Sprintf("%d mutants: %d done, %d refused, %d children died, 0 deaths of the parent", untrustedMutants, done, refused, died))
+	t.Logf("%d mutants: %d done, %d refused, %d children died, 0 deaths of the parent", untrustedMutants, done, refused, died)
 	if done == 0 || refused == 0 {
 		t.Errorf("%d done and %d refused: want both", done, refused)
 	}

@@ -56,6 +56,9 @@ func Inspect(m *Model, lengths map[string]int64) Inspection {
 	}
 	missing := s.missing()
 	out.Runtime, out.Reason = m.loads(missing)
+	if _, none := m.unusual(); len(none) > 0 {
+		out.Runtime, out.Reason = "", "operators of no known set: "+some(none)
+	}
 	out.Warnings = m.warnings(missing, out)
 	return out
 }

@@ -165,6 +165,8 @@ func TestInspectWarnings(t *testing.T) {
 		"Windows":    {func(m *onnx.Model) { m.ProducerName = `C:\Users\bob\x` }, `C:\Users\bob\x`, "1.12"},
 		"metadata":   {func(m *onnx.Model) { m.MetadataProps = []*onnx.StringStringEntry{{Key: "k", Value: "from /tmp/run7"}} }, "metadata (k): /tmp/run7", "1.12"},
 		"layer name": {func(m *onnx.Model) { m.Main.Node[0].Name = "/data/0/Gemm" }, "", "1.12"},
+		"extension":  {func(m *onnx.Model) { m.Main.Node[0].Domain, m.Main.Node[0].OpType = "com.microsoft", "QuickGelu" }, "other engines lack: com.microsoft.QuickGelu", "1.12"},
+		"unknown":    {func(m *onnx.Model) { m.Main.Node[0].OpType = "Nge" }, "no known set, which no engine has: Nge", ""},
 		"invalid":    {func(m *onnx.Model) { m.Main.Node[0].Input[0] = "z" }, "not valid", "1.12"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -31,6 +31,13 @@ func (m *Model) warnings(missing []missingKernel, in Inspection) (list []string)
 	if r, ok := OldestRelease(m.IRVersion, m.opsetOf()); ok && r.Version != releases[0].Version {
 		say("onnxruntime below %s refuses IR %d with opset %d", r.Version, m.IRVersion, m.opsetOf())
 	}
+	own, none := m.unusual()
+	if len(none) > 0 {
+		say("operators of no known set, which no engine has: %s", some(none))
+	}
+	if len(own) > 0 {
+		say("operators of onnxruntime's own, which other engines lack: %s", some(own))
+	}
 	list = append(list, m.odd(in.Operators)...)
 	if in.Parameters == 1<<63-1 || in.Bytes == 1<<63-1 {
 		say("the dimensions of its tensors are beyond any memory")
@@ -42,6 +49,23 @@ func (m *Model) warnings(missing []missingKernel, in Inspection) (list []string)
 		say("%d initialisers that nothing uses: %s", len(names), some(names))
 	}
 	return append(list, m.leaks()...)
+}
+
+// unusual are the operators that ONNX does not define and the model has no function for: those of onnxruntime's own sets, and those of no set known.
+func (m *Model) unusual() (own, none map[string]bool) {
+	own, none = map[string]bool{}, map[string]bool{}
+	functions := newShared(m).functions
+	m.eachNode(func(n *Node) {
+		d := domain(n.Domain)
+		switch {
+		case functions[[3]string{d, n.OpType, n.Overload}] != nil || standard[d][n.OpType]:
+		case extensions[d]:
+			own[short(operatorName(n))] = true
+		default:
+			none[short(operatorName(n))] = true
+		}
+	})
+	return own, none
 }
 
 // oddities say what operators bring with them.
