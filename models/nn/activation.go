@@ -15,11 +15,11 @@ type Activation struct {
 	apply func(b *graph.Builder, x *graph.Value) *graph.Value
 }
 
-// Activations is the table. GELU is the exact form with the error function.
+// Activations is the table. GELU is the exact form with the error function, as x/√2 and not x·√½: the form that onnxruntime computes as one operator.
 var Activations = []Activation{
 	{"silu", 2.8117, func(b *graph.Builder, x *graph.Value) *graph.Value { return b.Mul(x, b.Sigmoid(x)) }},
 	{"gelu", 2.3512, func(b *graph.Builder, x *graph.Value) *graph.Value {
-		return b.Mul(b.Scale(x, 0.5), b.Shift(b.Op("Erf", nil, b.Scale(x, math.Sqrt2/2)), 1))
+		return b.Mul(b.Scale(x, 0.5), b.Shift(b.Op("Erf", nil, b.Div(x, b.Scalar(x.Type.DType, math.Sqrt2))), 1))
 	}},
 	{"tanh", 2.5362, operator("Tanh")},
 	{"relu", 2, operator("Relu")},
