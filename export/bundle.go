@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"fmtool/models"
 	"fmtool/models/flow"
@@ -28,7 +29,8 @@ const (
 // puts guidance into all that take steps; apart puts the weights of each graph that has any into a file beside it, as those over onnx.MaxInside are whatever else. The same
 // model gives the same bytes. After an error the files handed over are of no use.
 func Bundle(ctx context.Context, m *models.Model, o Options, apart bool, add func(name string, b []byte) error) (*Manifest, Report, error) {
-	w := &bundler{m: m, o: o, apart: apart, add: add, manifest: &Manifest{Format: bundleFormat, Absent: map[string]string{}, Files: map[string]FileSum{}, Training: o.Facts}}
+	w := &bundler{m: m, o: o, apart: apart, add: add, manifest: &Manifest{Format: bundleFormat, Absent: map[string]string{}, Files: map[string]FileSum{}, Training: map[string]string{}}}
+	maps.Copy(w.manifest.Training, o.Facts)
 	if o.Unroll != 0 || o.Adaptive || o.Profile != (onnx.Profile{}) || o.Divergence != "" {
 		return nil, Report{}, fmt.Errorf("export: a bundle holds each graph in its plain form; export those of other forms into files of their own")
 	}
@@ -95,9 +97,7 @@ func (w *bundler) graph(ctx context.Context, r recipe) error {
 	if err != nil {
 		return err
 	}
-	if r.kind == flow.VelocityKind {
-		w.manifest.Model = *model
-	}
+	w.manifest.Model = *model
 	inside := file
 	if w.apart && r.kind != flow.TrainStepKind || len(file) > onnx.MaxInside { // a training step has no weights in its file
 		g.Weights = g.File + ".data"

@@ -211,7 +211,7 @@ func (o *Opened) graph(g *GraphEntry) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", g.File, err)
 	}
 	said.File, said.Weights, said.State, said.Test = g.File, g.Weights, g.State, g.Test
-	if !sameJSON(said, g) || model != nil && !sameJSON(model, &o.Model) {
+	if !sameJSON(said, g) || !sameJSON(model, &o.Model) {
 		return nil, fmt.Errorf("export: %s says other things of %s than the file itself", manifestName, g.File)
 	}
 	return file, nil

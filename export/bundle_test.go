@@ -20,6 +20,15 @@ import (
 	"fmtool/train"
 )
 
+// smaller are one model of each kind of condition, quick to verify.
+func smaller(t testing.TB) map[string]*models.Model {
+	return map[string]*models.Model{
+		"none":   model(t, spec(flow.Condition{Kind: flow.Unconditional}, 2), &models.MLP{Width: 32, Depth: 2}),
+		"labels": model(t, spec(flow.Condition{Kind: flow.Labels, Classes: 3}, 1, 2, 2), &models.MLP{Width: 8, Depth: 1, Inject: true}),
+		"vector": model(t, spec(flow.Condition{Kind: flow.Vector, Width: 3}, 3), &models.MLP{Width: 8, Depth: 1, Activation: "tanh"}),
+	}
+}
+
 // stateOf is a state before the first step.
 func stateOf(m *models.Model) map[string]tensor.Tensor {
 	state := map[string]tensor.Tensor{"step": tensor.Full(int64(0))}
@@ -74,7 +83,7 @@ func verified(t *testing.T, files fs.FS, c export.Checks) (export.Report, error)
 func TestBundle(t *testing.T) {
 	c := checks(export.Engine{Name: "onnxruntime", Engine: orttest.Engine(t)})
 	c.Batches = []int{3}
-	for name, m := range kinds(t) {
+	for name, m := range smaller(t) {
 		t.Run(name, func(t *testing.T) {
 			o := withStep(t, m)
 			o.Checks, o.Solver, o.Guidance = c, solver.Heun, name == "vector"
@@ -117,7 +126,7 @@ func TestBundle(t *testing.T) {
 
 // Weights have the names of the initialisers of every graph that has them inside.
 func TestBundleWeightsAreTheInitialisers(t *testing.T) {
-	m := kinds(t)["vector"]
+	m := smaller(t)["vector"]
 	files := bundleOf(t, m, export.Options{}, false)
 	for _, kind := range []flow.Kind{flow.VelocityKind, flow.SamplerKind, flow.SampleKind, flow.LogProbKind} {
 		file, err := onnx.Unmarshal(files[string(kind)+".onnx"].Data)
@@ -138,7 +147,7 @@ func TestBundleWeightsAreTheInitialisers(t *testing.T) {
 
 // What a model does not have is left out with its reason, and its other graphs are there.
 func TestBundleOfASource(t *testing.T) {
-	m := kinds(t)["none"]
+	m := smaller(t)["none"]
 	m.Spec.Source = flow.DataSource
 	files := bundleOf(t, m, export.Options{}, false)
 	b, err := export.OpenBundle(files)
@@ -158,7 +167,7 @@ func TestBundleOfASource(t *testing.T) {
 
 // A file that was changed or is gone is named, each of them, and so is a manifest that says other things than the graphs; other files are nobody's concern.
 func TestTamperedBundle(t *testing.T) {
-	m := kinds(t)["labels"]
+	m := smaller(t)["labels"]
 	good := bundleOf(t, m, withStep(t, m), false)
 	good["notes.txt"] = &fstest.MapFile{Data: []byte("mine")}
 	try := func(change func(fstest.MapFS)) string {
@@ -195,27 +204,23 @@ func TestTamperedBundle(t *testing.T) {
 	if !strings.Contains(both, "sample.onnx") || !strings.Contains(both, "verify.json") {
 		t.Errorf("two files gone: %q", both)
 	}
-	for old, wanted := range map[string]string{
-		`"kind": "global"`: "other things of velocity.onnx", `"steps"`: "other things of sampler.onnx", "log-densities in nats": "other things of logprob.onnx",
-		`"onnxruntime": "1.14"`: "other things of sample.onnx", `"learning rate"`: "other things of train_step.onnx",
+	for _, c := range []struct{ from, to, want string }{
+		{`"kind": "global"`, `"kind": "column"`, "other things of velocity.onnx"},
+		{`"name": "steps"`, `"name": "stops"`, "other things of sampler.onnx"},
+		{`"onnxruntime": "1.14"`, `"onnxruntime": "1.12"`, "other things of sample.onnx"},
+		{"log-densities in nats", "log-densities in bits", "other things of logprob.onnx"},
+		{"learning rate", "rate of learning", "other things of train_step.onnx"},
 	} {
-		text := string(good["manifest.json"].Data)
-		changed := strings.ReplaceAll(text, old, strings.ReplaceAll(strings.ReplaceAll(old, "1.14", "1.12"), "a", "e")+map[bool]string{true: " "}[false])
-		if old == `"steps"` {
-			changed = strings.ReplaceAll(text, `"name": "steps"`, `"name": "stops"`)
-		}
-		if changed == text {
-			t.Fatalf("%s is not in the manifest", old)
-		}
-		if got := try(func(f fstest.MapFS) { f["manifest.json"] = &fstest.MapFile{Data: []byte(changed)} }); !strings.Contains(got, wanted) {
-			t.Errorf("with %s changed: %q", old, got)
+		text := strings.ReplaceAll(string(good["manifest.json"].Data), c.from, c.to)
+		if got := try(func(f fstest.MapFS) { f["manifest.json"] = &fstest.MapFile{Data: []byte(text)} }); !strings.Contains(got, c.want) {
+			t.Errorf("with %s for %s: %q, want %q", c.to, c.from, got, c.want)
 		}
 	}
 }
 
 // Test data that are not the graph's show, by the name of the graph, whatever the manifest says of their SHA-256.
 func TestWrongTestData(t *testing.T) {
-	m := kinds(t)["none"]
+	m := smaller(t)["none"]
 	files := bundleOf(t, m, export.Options{}, false)
 	for _, kind := range []string{"velocity", "sampler", "sample", "logprob"} {
 		own := maps.Clone(files)
@@ -241,6 +246,24 @@ func TestWrongTestData(t *testing.T) {
 	}
 }
 
+// A manifest whose normaliser is not the graphs' is refused, without a velocity field too.
+func TestForeignNormaliser(t *testing.T) {
+	files := bundleOf(t, smaller(t)["none"], export.Options{}, false)
+	var m export.Manifest
+	if err := json.Unmarshal(files["manifest.json"].Data, &m); err != nil {
+		t.Fatal(err)
+	}
+	m.Model.Normaliser.Scale, m.Graphs = nil, slices.DeleteFunc(m.Graphs, func(g export.GraphEntry) bool { return g.Name != "sampler" })
+	b, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files["manifest.json"] = &fstest.MapFile{Data: b}
+	if _, err := verified(t, files, checks()); err == nil || !strings.Contains(err.Error(), "other things of sampler.onnx") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // reseal puts the sum of a file into the manifest.
 func reseal(t *testing.T, files fstest.MapFS, name string) {
 	t.Helper()
@@ -258,7 +281,7 @@ func reseal(t *testing.T, files fstest.MapFS, name string) {
 
 // Hostile manifests are errors.
 func TestHostileManifests(t *testing.T) {
-	m := kinds(t)["none"]
+	m := smaller(t)["none"]
 	files := bundleOf(t, m, export.Options{}, false)
 	good := string(files["manifest.json"].Data)
 	for name, c := range map[string]struct{ from, to, want string }{
@@ -324,7 +347,7 @@ func TestPythonLoadIsOneFile(t *testing.T) {
 
 // A meaning is the same however often it is asked for.
 func TestMeaningsStay(t *testing.T) {
-	m := kinds(t)["none"]
+	m := smaller(t)["none"]
 	m.Spec.Columns = []string{"left", "right"}
 	file, _, err := export.Sampler(t.Context(), m, export.Options{Checks: checks()})
 	if err != nil {

@@ -122,7 +122,7 @@ func unitsOf(meaning string) string {
 	return "none"
 }
 
-// graphOf describes the file of the graph called name; model is what a velocity field's says of the numbers, nil of others.
+// graphOf describes the file of the graph called name; model is what it says of the numbers, the same in every graph of a model.
 func graphOf(file []byte, name string) (g *GraphEntry, model *ModelFacts, err error) {
 	m, err := onnx.Unmarshal(file)
 	if err != nil {
@@ -140,9 +140,6 @@ func graphOf(file []byte, name string) (g *GraphEntry, model *ModelFacts, err er
 	}
 	manual := ManualOf(m, g.File)
 	g.Inputs, g.Outputs = portEntries(manual.Inputs), portEntries(manual.Outputs)
-	if name != string(flow.VelocityKind) {
-		return g, nil, nil
-	}
 	model, err = modelFacts(meta)
 	return g, model, err
 }
@@ -154,7 +151,7 @@ func portEntries(ports []Port) (list []PortEntry) {
 	return list
 }
 
-// modelFacts are those in the metadata of a velocity field.
+// modelFacts are those in the metadata of a graph.
 func modelFacts(meta map[string]string) (*ModelFacts, error) {
 	s, err := flow.ParseSpec(meta)
 	if err != nil {
