@@ -18,6 +18,10 @@
 //
 // Declare makes a velocity file of a network from elsewhere, whose nodes it leaves as they are, by what is declared of its inputs and output.
 //
+// Bundle makes all of these graphs and what a consumer wants beside them, file by file: a manifest with the meaning of every input and output and the SHA-256 of
+// every file, test data in float64, weights, a model card, and the Python program that loads and verifies them. OpenBundle reads one that a stranger may have
+// changed.
+//
 // Verify runs the same comparison on a file that exists. Its reference for samplers is runtime/solver on the field, so that it knows nothing of how the graph
 // was built. Writing the bytes to disk is the caller's: train/checkpoint has the crash-safe way.
 package export
