@@ -165,10 +165,10 @@ func (o *Opened) Verify(ctx context.Context, c Checks) (Report, error) {
 			return report, err
 		}
 		own, err := Verify(ctx, file, c)
+		report.add(own.of(g.File))
 		if err != nil {
 			return report, fmt.Errorf("%s: %w", g.File, err)
 		}
-		report.Rows = append(report.Rows, own.of(g.File).Rows...)
 		for _, e := range c.Engines {
 			if g.Test == nil {
 				break
@@ -177,19 +177,11 @@ func (o *Opened) Verify(ctx context.Context, c Checks) (Report, error) {
 			if err != nil {
 				return report, fmt.Errorf("export: %s: test data of %s: %w", e.Name, g.File, err)
 			}
-			report.Rows = append(report.Rows, Row{Graph: g.File + ": test data", Engine: e.Name, Batch: testRows, Worst: worst, Tolerance: g.Test.Tolerance})
+			report.Rows = append(report.Rows, Row{Graph: g.File + ": test data", Engine: e.Name, Library: e.Library, Batch: testRows,
+				Threads: max(e.Options.Threads, 1), Worst: worst, Tolerance: g.Test.Tolerance, Against: "file"})
 		}
 	}
 	return report, nil
-}
-
-// of is the report with the name of a file before each row's graph.
-func (r Report) of(file string) Report {
-	r.Rows = slices.Clone(r.Rows)
-	for i := range r.Rows {
-		r.Rows[i].Graph = file + ": " + r.Rows[i].Graph
-	}
-	return r
 }
 
 // graph is the file of a graph, with its weights inside, if it is what the manifest says.

@@ -27,6 +27,7 @@ type described struct {
 	method    solver.Tableau           // of a graph that samples
 	steps     int                      // their fixed number; 0: an input
 	trained   map[string]tensor.Tensor // weights to take training steps from; nil: any
+	faults    []Fault                  // that making the reference found
 }
 
 // describe reads a file's metadata and compares them with its inputs and outputs.

@@ -23,5 +23,8 @@
 // changed.
 //
 // Verify runs the same comparison on a file that exists. Its reference for samplers is runtime/solver on the field, so that it knows nothing of how the graph
-// was built. Writing the bytes to disk is the caller's: train/checkpoint has the crash-safe way.
+// was built. A velocity field whose weight was altered still agrees with itself; what holds it are the digests in its metadata: io.fmtool.digests, JSON with the
+// first 32 bits of a SHA-256 of every initialiser (tensors), every layer's nodes (layers), inputs, outputs, types, format and doc string (parts) and the other
+// metadata, so that what was altered has a name, and io.fmtool.digests.sha256, the whole SHA-256 of that text. They guard against accidents, not against who
+// writes new ones. Writing the bytes to disk is the caller's: train/checkpoint has the crash-safe way.
 package export

@@ -111,6 +111,9 @@ func (r recipe) file(m *models.Model, o *Options) ([]byte, error) {
 		return nil, err
 	}
 	file.DocString = r.usage(m.Spec, *o)
+	if err := seal(file); err != nil {
+		return nil, err
+	}
 	if err := file.Check(); err != nil {
 		return nil, fmt.Errorf("export: the file would not be valid: %w", err)
 	}

@@ -12,7 +12,22 @@ import (
 )
 
 // densityTries are what a graph of log-densities is tried with: rows, steps and probes.
-var densityTries = []struct{ rows, steps, probes int }{{1, 1, 1}, {7, 3, 2}, {5, 10, 3}}
+var densityTries = []densityTry{{1, 1, 1}, {7, 3, 2}, {5, 10, 3}}
+
+type densityTry struct{ rows, steps, probes int }
+
+// densityTries are those above, with the numbers of rows that are asked for.
+func (c Checks) densityTries() []densityTry {
+	list := slices.Clone(densityTries)
+	if len(c.Batches) > 0 {
+		list = nil
+	}
+	for i, rows := range c.Batches {
+		list = append(list, densityTries[i%len(densityTries)])
+		list[i].rows = rows
+	}
+	return list
+}
 
 // logProbTrials are those of a graph of log-densities. Their reference is the field in float64, solved by runtime/solver with the divergence from difference
 // quotients, so that it knows neither of the graph nor of its derivatives.
@@ -29,7 +44,7 @@ func (d *described) logProbTrials(ctx context.Context, c Checks, field *graph.Gr
 	}
 	defer ref.Close() //nolint:errcheck // it only frees
 	var trials []trial
-	for salt, try := range densityTries {
+	for salt, try := range c.densityTries() {
 		if d.steps > 0 {
 			try.steps = d.steps
 		}
@@ -42,7 +57,7 @@ func (d *described) logProbTrials(ctx context.Context, c Checks, field *graph.Gr
 			if err != nil {
 				return nil, err
 			}
-			t.want = want.Float64()
+			t.against, t.want = "itself", want.Float64()
 		} else if t.want, err = w.exact(ctx); err != nil {
 			return nil, err
 		}
@@ -88,7 +103,7 @@ type densityWalk struct {
 // trial is the comparison of log-densities in nats per number of a sample, and of the number of evaluations with what the solver took, 1.
 func (w *densityWalk) trial() trial {
 	n := w.rows[0].Dim(0)
-	t := trial{graph: string(w.d.kind), batch: n, tolerance: solvedTolerance}
+	t := trial{graph: string(w.d.kind), against: "solver", batch: n, tolerance: solvedTolerance}
 	in := []tensor.Tensor{w.rows[0]}
 	switch {
 	case w.d.adapts:

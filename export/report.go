@@ -3,27 +3,47 @@ package export
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 )
 
 // Report is what a check found.
 type Report struct {
-	Rows []Row `json:"rows"`
+	Rows   []Row    `json:"rows"`
+	Faults []Fault  `json:"faults,omitempty"` // what in the file is not as it should be, whatever engines compute
+	Notes  []string `json:"notes,omitempty"`  // what could not be checked, and why
 }
 
 // Row is the worst of what one graph on one engine with one batch size showed.
 type Row struct {
 	Graph     string  `json:"graph"`
 	Engine    string  `json:"engine"`
+	Library   string  `json:"library,omitempty"` // version of the engine's library
 	Batch     int     `json:"batch"`
+	Threads   int     `json:"threads"`
 	Worst     float64 `json:"worst"` // max|Δ| / max(1, max|reference|)
 	Tolerance float64 `json:"tolerance"`
+	Ulps      Ulps    `json:"ulps"`
+	Layer     string  `json:"layer,omitempty"`   // with Checks.Bisect: the first layer whose error exceeds its share
+	Against   string  `json:"against,omitempty"` // what the reference is: the file itself in float64, solver: runtime/solver on its field in float64, file: test data
+	Refused   string  `json:"refused,omitempty"` // why nothing was computed
 }
 
+// Fault is a part of a file that is not as it should be.
+type Fault struct {
+	Check string `json:"check"` // digests, reference or run
+	Place string `json:"place"`
+	Says  string `json:"says"`
+}
+
+// String is the fault as a line.
+func (f Fault) String() string { return fmt.Sprintf("%s: %s %s", f.Check, f.Place, f.Says) }
+
 // Pass reports agreement.
-func (r Row) Pass() bool { return r.Worst <= r.Tolerance }
+func (r Row) Pass() bool { return r.Refused == "" && r.Worst <= r.Tolerance }
 
 // MarshalJSON writes the row with its verdict, "pass".
 func (r Row) MarshalJSON() ([]byte, error) {
@@ -34,10 +54,13 @@ func (r Row) MarshalJSON() ([]byte, error) {
 	}{fields(r), r.Pass()})
 }
 
-// Worst is the row that uses most of its tolerance; the zero Row if there is none.
+// Worst is the row that uses most of its tolerance, one that computed nothing before all; the zero Row if there is none.
 func (r Report) Worst() Row {
 	var worst Row
 	for i, row := range r.Rows {
+		if row.Refused != "" {
+			return row
+		}
 		if i == 0 || row.Worst/row.Tolerance > worst.Worst/worst.Tolerance {
 			worst = row
 		}
@@ -45,8 +68,12 @@ func (r Report) Worst() Row {
 	return worst
 }
 
-// Err is nil if every row passes, and otherwise tells the worst.
+// Err is nil if every row passes and nothing is wrong with the file, and otherwise tells the worst.
 func (r Report) Err() error {
+	var list []error
+	if n := len(r.Faults); n > 0 {
+		list = append(list, fmt.Errorf("export: the file is not what was exported, faults: %d: %s", n, r.Faults[0]))
+	}
 	failed := 0
 	for _, row := range r.Rows {
 		if !row.Pass() {
@@ -54,26 +81,67 @@ func (r Report) Err() error {
 		}
 	}
 	if failed == 0 {
-		return nil
+		return errors.Join(list...)
 	}
 	w := r.Worst()
-	return fmt.Errorf("export: parity: %s on %s, batch %d, differs from float64 by %.2g, more than %.2g (%d of %d checks fail)",
-		w.Graph, w.Engine, w.Batch, w.Worst, w.Tolerance, failed, len(r.Rows))
+	if w.Refused != "" {
+		return errors.Join(append(list, fmt.Errorf("export: %s %s: %s (%d of %d checks fail)", w.Engine, w.Library, w.Refused, failed, len(r.Rows)))...)
+	}
+	return errors.Join(append(list, fmt.Errorf("export: parity: %s on %s, batch %d, differs from float64 by %.2g, more than %.2g (%d of %d checks fail)",
+		w.Graph, w.Engine, w.Batch, w.Worst, w.Tolerance, failed, len(r.Rows)))...)
 }
 
-// Print writes a table, a line for each row.
+// Print writes a table, a line for each row, and below it a line for each fault and note.
 func (r Report) Print(w io.Writer) error {
-	text := bytes.NewBufferString("graph\tengine\tbatch\tworst\ttolerance\t\n")
+	text := new(bytes.Buffer)
+	if len(r.Rows) > 0 {
+		fmt.Fprintf(text, "graph\tengine\tlibrary\tbatch\tthreads\tworst\ttolerance\tagainst\tulps %s\t\t\n", ulpHeading)
+	}
 	for _, row := range r.Rows {
+		if row.Refused != "" {
+			fmt.Fprintf(text, "%s\t%s\t%s\t-\t-\t-\t-\t-\t-\tFAIL\t%s\n", row.Graph, row.Engine, row.Library, row.Refused)
+			continue
+		}
 		verdict := "PASS"
 		if !row.Pass() {
 			verdict = "FAIL"
 		}
-		fmt.Fprintf(text, "%s\t%s\t%d\t%.2g\t%.2g\t%s\n", row.Graph, row.Engine, row.Batch, row.Worst, row.Tolerance, verdict)
+		fmt.Fprintf(text, "%s\t%s\t%s\t%d\t%d\t%.2g\t%.2g\t%s\t%s\t%s\t%s\n", row.Graph, row.Engine, row.Library, row.Batch, row.Threads, row.Worst, row.Tolerance, row.Against, row.Ulps,
+			verdict, row.Layer)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if _, err := text.WriteTo(t); err != nil {
 		return err
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, f := range r.Faults {
+		fmt.Fprintf(text, "FAIL %s\n", f)
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintf(text, "note: %s\n", n)
+	}
+	_, err := text.WriteTo(w)
+	return err
+}
+
+// of is the report with the name of a file before each row's graph, each fault's place and each note.
+func (r Report) of(file string) Report {
+	own := Report{Rows: slices.Clone(r.Rows), Faults: slices.Clone(r.Faults), Notes: slices.Clone(r.Notes)}
+	for i := range own.Rows {
+		own.Rows[i].Graph = file + ": " + own.Rows[i].Graph
+	}
+	for i := range own.Faults {
+		own.Faults[i].Place = file + ": " + own.Faults[i].Place
+	}
+	for i := range own.Notes {
+		own.Notes[i] = file + ": " + own.Notes[i]
+	}
+	return own
+}
+
+// add takes in what another report found.
+func (r *Report) add(o Report) {
+	r.Rows, r.Faults, r.Notes = append(r.Rows, o.Rows...), append(r.Faults, o.Faults...), append(r.Notes, o.Notes...)
 }

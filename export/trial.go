@@ -15,11 +15,13 @@ import (
 // trial is one comparison: what a program is to compute, what float64 says, and how far apart they may be.
 type trial struct {
 	graph     string // for the report's row
+	against   string // what the reference is, beside float64
 	batch     int
 	tolerance float64
 	run       func(ctx context.Context, p program) (tensor.Tensor, error)
 	want      []float64
-	units     *flow.Normaliser // of results in data units; nil: they are in model space
+	expect    func(ctx context.Context, s suspect) ([]float64, error) // want, if the graph had that mistake; nil: not known
+	units     *flow.Normaliser                                        // of results in data units; nil: they are in model space
 }
 
 // program is an opened file and the floating-point type it computes in.
@@ -100,6 +102,14 @@ func (t trial) difference(got []float64) (float64, error) {
 		return math.MaxFloat64, nil
 	}
 	return worst / scale, nil
+}
+
+// ulps counts the results by their distance.
+func (t trial) ulps(got []float64) (u Ulps) {
+	for i, w := range t.want {
+		u.add(got[i], w)
+	}
+	return u
 }
 
 // rounding is what float32 may lose of a number in a product and a sum, relative to the larger: twice half a unit of the last place, and half a unit for the

@@ -8,6 +8,7 @@ import (
 
 	"fmtool/models/flow"
 	"fmtool/models/graph"
+	"fmtool/models/onnx"
 	"fmtool/models/tensor"
 	"fmtool/runtime/engine"
 )
@@ -15,6 +16,7 @@ import (
 // Engine is one that a file is checked on, under the name of reports.
 type Engine struct {
 	Name    string
+	Library string // version of its library, for reports
 	Engine  engine.Engine
 	Options engine.Options
 }
@@ -24,7 +26,8 @@ type Checks struct {
 	Reference engine.Engine // opened with Options.Float64: the native one
 	Engines   []Engine
 	Tolerance float64 // of one evaluation; 0: from the model
-	Batches   []int   // numbers of rows to try; nil: 1, 7, 64
+	Batches   []int   // numbers of rows to try; nil: 1, 7, 64, and fewer for graphs that solve
+	Edited    bool    // what differs from the export was changed on purpose: a note, not a fault
 }
 
 // The bounds on what engines in float32 may deviate from float64, relative to the largest number or 1.
@@ -40,6 +43,14 @@ const (
 	solvedTolerance = 1e-4
 )
 
+// rows are the numbers of rows to try.
+func (c Checks) rows() []int {
+	if len(c.Batches) == 0 {
+		return []int{1, 7, 64}
+	}
+	return c.Batches
+}
+
 // bound is the tolerance of one evaluation of a model with that spec, whose network predicts the velocity or is converted.
 func (c Checks) bound(s flow.Spec, converted bool) float64 {
 	if c.Tolerance > 0 {
@@ -52,31 +63,53 @@ func (c Checks) bound(s flow.Spec, converted bool) float64 {
 	return bound
 }
 
-// Verify compares the graph in the bytes of a file that this package wrote, on each engine, with float64. Disagreement is not an error but stands
-// in the report. A file of another kind, or that an engine refuses, is an error.
+// Verify compares the graph in the bytes of a file that this package wrote, on each engine, with float64, and the file's parts with the digests that were written
+// with it. Disagreement is not an error but stands in the report. A file of another kind, or that an engine refuses, is an error; what the digests say comes with it.
 //
 // A velocity field is tried with random x; t = 0, t = 1, one random time for all and a time per row; every condition in turn, none included;
 // several batch sizes; and 100 Euler steps, against a forward pass of the file in float64. A graph that samples is tried with several numbers of
 // rows and steps, against runtime/solver in float64 on the field that is the file's function velocity, with Go's own noise, normaliser and
 // guidance. An unrolled one has no such function and is compared with itself in float64. A training step is compared with itself in float64 over a few steps.
 func Verify(ctx context.Context, file []byte, c Checks) (Report, error) {
+	var report Report
+	if m, err := onnx.Validate(file, onnx.Limits{}); err == nil {
+		report.hold(m, c)
+	}
 	d, err := describe(file)
 	if err != nil {
-		return Report{}, err
+		return report, err
 	}
-	return d.verify(ctx, c, nil)
+	found, err := d.verify(ctx, c, nil)
+	report.add(found)
+	return report, err
+}
+
+// hold compares the model with its digests.
+func (r *Report) hold(m *onnx.Model, c Checks) {
+	faults, sealed := broken(m)
+	switch {
+	case !sealed:
+		r.Notes = append(r.Notes, "the file has no digests, so nothing here holds its weights to those that were exported")
+	case !c.Edited:
+		r.Faults = faults
+	default:
+		for _, f := range faults {
+			r.Notes = append(r.Notes, "edited: "+f.Place+" "+f.Says)
+		}
+	}
 }
 
 // verify tries the file on each engine. field is the program of its velocity, nil: look for it in the file.
 func (d *described) verify(ctx context.Context, c Checks, field *graph.Graph) (Report, error) {
-	if len(c.Batches) == 0 {
-		c.Batches = []int{1, 7, 64}
+	trier, ok := triers[d.kind]
+	if !ok {
+		return Report{}, fmt.Errorf("export: nothing is known to compare a %s with", d.kind)
 	}
-	trials, err := d.trials(ctx, c, field)
+	trials, err := trier(d, ctx, c, field)
 	if err != nil {
 		return Report{}, fmt.Errorf("export: the float64 reference: %w", err)
 	}
-	var report Report
+	report := Report{Faults: d.faults}
 	for _, e := range c.Engines {
 		rows, err := e.try(ctx, d.file, trials)
 		if err != nil {
@@ -87,17 +120,13 @@ func (d *described) verify(ctx context.Context, c Checks, field *graph.Graph) (R
 	return report, nil
 }
 
-// trials are the tries of the file's kind, with the results in float64.
-func (d *described) trials(ctx context.Context, c Checks, field *graph.Graph) ([]trial, error) {
-	switch d.kind {
-	case flow.VelocityKind:
-		return d.velocityTrials(ctx, c)
-	case flow.TrainStepKind:
-		return d.stepTrials(ctx, c)
-	case flow.LogProbKind:
-		return d.logProbTrials(ctx, c, field)
-	}
-	return d.solvedTrials(ctx, c, field)
+// triers make the tries of each kind, with the results in float64.
+var triers = map[flow.Kind]func(*described, context.Context, Checks, *graph.Graph) ([]trial, error){
+	flow.VelocityKind:  (*described).velocityTrials,
+	flow.SamplerKind:   (*described).solvedTrials,
+	flow.SampleKind:    (*described).solvedTrials,
+	flow.LogProbKind:   (*described).logProbTrials,
+	flow.TrainStepKind: (*described).stepTrials,
 }
 
 // try returns a row for each graph and batch of the trials, with the worst of those.
@@ -121,8 +150,9 @@ func (e Engine) try(ctx context.Context, file []byte, trials []trial) ([]Row, er
 		i := slices.IndexFunc(rows, func(r Row) bool { return r.Graph == t.graph && r.Batch == t.batch })
 		if i < 0 {
 			i = len(rows)
-			rows = append(rows, Row{Graph: t.graph, Engine: e.Name, Batch: t.batch, Tolerance: t.tolerance})
+			rows = append(rows, Row{Graph: t.graph, Engine: e.Name, Library: e.Library, Batch: t.batch, Threads: max(e.Options.Threads, 1), Tolerance: t.tolerance, Against: t.against})
 		}
+		rows[i].Ulps.plus(t.ulps(got.Convert(tensor.Float64).Float64()))
 		rows[i].Worst = max(rows[i].Worst, worst)
 	}
 	return rows, nil

@@ -15,10 +15,25 @@ import (
 )
 
 // tries are what a graph that samples is tried with: rows and steps; and where it makes the noise, seed and offset, across the words' ends.
-var tries = []struct {
+var tries = []solvedTry{{1, 1, 7, 0}, {7, 3, 1<<63 + 5, 1<<32 - 4}, {16, 50, 1<<40 + 3, 5<<32 - 1}}
+
+type solvedTry struct {
 	rows, steps  int
 	seed, offset uint64
-}{{1, 1, 7, 0}, {7, 3, 1<<63 + 5, 1<<32 - 4}, {16, 50, 1<<40 + 3, 5<<32 - 1}}
+}
+
+// tries are those above, with the numbers of rows that are asked for.
+func (c Checks) tries() []solvedTry {
+	list := slices.Clone(tries)
+	if len(c.Batches) > 0 {
+		list = nil
+	}
+	for i, rows := range c.Batches {
+		list = append(list, tries[i%len(tries)])
+		list[i].rows = rows
+	}
+	return list
+}
 
 // A graph that chooses its steps is asked for this tolerance, and compared with so many steps of order 4.
 const (
@@ -40,7 +55,7 @@ func (d *described) solvedTrials(ctx context.Context, c Checks, field *graph.Gra
 	}
 	defer ref.Close() //nolint:errcheck // it only frees
 	var trials []trial
-	for salt, try := range tries {
+	for salt, try := range c.tries() {
 		if d.steps > 0 {
 			try.steps = d.steps
 		}
@@ -51,7 +66,10 @@ func (d *described) solvedTrials(ctx context.Context, c Checks, field *graph.Gra
 		}
 		trials = append(trials, t)
 	}
-	return trials, nil
+	if field != nil {
+		err = d.findSuspect(ctx, c, trials)
+	}
+	return trials, err
 }
 
 // openReference opens the field in float64, or the whole file without one.
@@ -75,7 +93,9 @@ func (d *described) solvedTrial(ctx context.Context, ref program, whole bool, ro
 	t.run = func(ctx context.Context, p program) (tensor.Tensor, error) {
 		return p.evaluate(ctx, in, x0.Shape(), d.adapts)
 	}
+	t.against = "solver"
 	if whole {
+		t.against = "itself"
 		want, err := t.run(ctx, ref)
 		t.want = want.Convert(tensor.Float64).Float64()
 		return t, err
@@ -98,12 +118,17 @@ func (d *described) solvedTrial(ctx context.Context, ref program, whole bool, ro
 	} else if times, err = d.spec.Grid.Steps(steps); err != nil {
 		return t, err
 	}
-	x, err := d.exact(ref, w).solve(ctx, method, times, d.spec, rows)
-	if err != nil {
-		return t, err
+	t.expect = func(ctx context.Context, s suspect) ([]float64, error) {
+		own := *d
+		own.spec.Normaliser = s.normaliser(d.spec.Normaliser)
+		x, err := own.exact(ref, w).solve(ctx, method, s.times(times), d.spec, rows)
+		if err != nil {
+			return nil, err
+		}
+		return own.decode(x.Float64()), nil
 	}
-	t.want = d.decode(x.Float64())
-	return t, nil
+	t.want, err = t.expect(ctx, suspect{})
+	return t, err
 }
 
 // solvedInputs are the file's inputs for rows of the field's.
@@ -185,8 +210,11 @@ func (d *described) field() (*graph.Graph, error) {
 	if d.kind == flow.LogProbKind {
 		f = g.Function(functionDomain, divergenceName)
 	}
-	if f == nil {
+	switch {
+	case f == nil && d.kind == flow.LogProbKind:
 		return nil, nil
+	case f == nil:
+		return d.firstCopy(g)
 	}
 	call, outer := findCall(g, f, map[*graph.Value]*graph.Value{})
 	if call == nil {

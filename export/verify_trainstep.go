@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"fmtool/models/flow"
+	"fmtool/models/graph"
 	"fmtool/models/noise"
 	"fmtool/models/onnx"
 	"fmtool/models/tensor"
@@ -52,17 +53,17 @@ func partOf(output string) (name string) {
 }
 
 // stepTrials are those of a training step, whose reference is the file itself in float64: each part of what a few steps give.
-func (d *described) stepTrials(ctx context.Context, c Checks) ([]trial, error) {
+func (d *described) stepTrials(ctx context.Context, c Checks, _ *graph.Graph) ([]trial, error) {
 	ref, err := c.Reference.Open(d.file, engine.Options{Float64: true})
 	if err != nil {
 		return nil, err
 	}
 	defer ref.Close() //nolint:errcheck // it only frees
 	var trials []trial
-	for _, n := range c.Batches {
+	for _, n := range c.rows() {
 		tried := &triedSteps{d: d, rows: n, scale: map[string]float64{}}
 		for _, part := range stepParts {
-			t := trial{graph: fmt.Sprintf("%d steps: %s", stepsTried, part.name), batch: n, tolerance: c.stepBound(d.spec)}
+			t := trial{graph: fmt.Sprintf("%d steps: %s", stepsTried, part.name), against: "itself", batch: n, tolerance: c.stepBound(d.spec)}
 			t.run = func(ctx context.Context, p program) (tensor.Tensor, error) { return tried.part(ctx, p, part.name) }
 			want, err := t.run(ctx, program{ref, tensor.Float64})
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"fmtool/models/graph"
 	"fmtool/models/tensor"
 	"fmtool/runtime/engine"
 	"fmtool/runtime/solver"
@@ -13,7 +14,7 @@ import (
 const eulerSteps, eulerRows = 100, 16
 
 // velocityTrials are those of a velocity field, whose reference is the file itself in float64.
-func (d *described) velocityTrials(ctx context.Context, c Checks) ([]trial, error) {
+func (d *described) velocityTrials(ctx context.Context, c Checks, _ *graph.Graph) ([]trial, error) {
 	ref, err := c.Reference.Open(d.file, engine.Options{Float64: true})
 	if err != nil {
 		return nil, err
@@ -26,13 +27,13 @@ func (d *described) velocityTrials(ctx context.Context, c Checks) ([]trial, erro
 		trials = append(trials, t)
 		return err
 	}
-	for _, n := range c.Batches {
+	for _, n := range c.rows() {
 		for salt, at := range []float32{0, 1, anyTime, eachTime} {
 			if at == eachTime && d.spec.SharedTime {
 				continue
 			}
 			in := d.velocityInputs(n, uint64(salt), at)
-			t := trial{graph: "velocity", batch: n, tolerance: c.bound(d.spec, d.converted)}
+			t := trial{graph: "velocity", against: "itself", batch: n, tolerance: c.bound(d.spec, d.converted)}
 			t.run = func(ctx context.Context, p program) (tensor.Tensor, error) {
 				return p.evaluate(ctx, in, in[0].Shape(), false)
 			}
@@ -42,7 +43,7 @@ func (d *described) velocityTrials(ctx context.Context, c Checks) ([]trial, erro
 		}
 	}
 	in := append(d.inputs(eulerRows, 1, 1000), d.weights(eulerRows, 1000)...)
-	t := trial{graph: fmt.Sprintf("%d Euler steps", eulerSteps), batch: eulerRows, tolerance: solvedTolerance}
+	t := trial{graph: fmt.Sprintf("%d Euler steps", eulerSteps), against: "itself", batch: eulerRows, tolerance: solvedTolerance}
 	t.run = func(ctx context.Context, p program) (tensor.Tensor, error) {
 		return p.solve(ctx, solver.Euler, solver.Grid(eulerSteps), d.spec, in)
 	}

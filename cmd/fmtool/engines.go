@@ -76,6 +76,6 @@ func (f *engineFlags) checks(parity string) (export.Checks, error) {
 	if err != nil {
 		return c, fmt.Errorf("%w (or check on the native engine alone: --parity native)", err)
 	}
-	c.Engines = append(c.Engines, export.Engine{Name: "onnxruntime", Engine: e})
+	c.Engines = append(c.Engines, export.Engine{Name: "onnxruntime", Library: e.Version(), Engine: e})
 	return c, nil
 }

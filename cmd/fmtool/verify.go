@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -31,9 +32,9 @@ says of it, and run on its test data. The exit status is 1 if a row fails.`,
 			if !folder(args[0]) {
 				verify = trust.verify
 			}
-			report, err := verify(cmd.Context(), args[0], checks)
-			if err != nil {
-				return err
+			report, refused := verify(cmd.Context(), args[0], checks)
+			if refused != nil && len(report.Faults) == 0 {
+				return refused
 			}
 			if asJSON {
 				out := json.NewEncoder(cmd.OutOrStdout())
@@ -45,7 +46,7 @@ says of it, and run on its test data. The exit status is 1 if a row fails.`,
 			if err != nil {
 				return err
 			}
-			return report.Err()
+			return errors.Join(refused, report.Err())
 		}),
 	}
 	engines.addLibrary(cmd)
