@@ -52,7 +52,13 @@ func Declare(file []byte, d Declaration) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	out.SetMetadata(n.metadata(meta))
+	about := n.metadata(meta)
+	for _, o := range out.OpsetImport {
+		if r, ok := onnx.OldestRelease(out.IRVersion, o.Version); ok && (o.Domain == "" || o.Domain == "ai.onnx") {
+			about[keyRuntime] = r.Version
+		}
+	}
+	out.SetMetadata(about)
 	out.DocString = velocityUsage(n.spec, Options{})
 	file = out.Marshal()
 	_, _, err = runtime.Describe(file)

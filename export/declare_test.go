@@ -227,7 +227,7 @@ func TestDeclaredByMetadata(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if meta["author"] != "a colleague" || !strings.Contains(meta[flow.Prefix+"declaration"], "time-range=1:0") || export.Declared(meta) != nil {
+	if meta["author"] != "a colleague" || meta[flow.Prefix+"onnxruntime.min"] != "1.12" || !strings.Contains(meta[flow.Prefix+"declaration"], "time-range=1:0") || export.Declared(meta) != nil {
 		t.Errorf("metadata %q", meta)
 	}
 	if n := spec.Normaliser; len(n.Mean) != 2 || n.Mean[1] != 2 || n.Scale[1] != 1 || spec.Columns[1] != "b" || !spec.SharedTime {

@@ -3,12 +3,15 @@ package export_test
 import (
 	"context"
 	"fmt"
+	"os"
 
 	"fmtool/export"
 	"fmtool/models"
 	"fmtool/models/flow"
 	"fmtool/models/noise"
+	"fmtool/models/tensor"
 	"fmtool/runtime"
+	"fmtool/runtime/engine"
 	"fmtool/runtime/native"
 )
 
@@ -37,4 +40,31 @@ func Example() {
 	// Output:
 	// 4 checks passed
 	// [longitude latitude] linear 1.12
+}
+
+// A network that PyTorch exported, whose time falls from 1000 at noise to 0 at data, becomes a velocity field of ours.
+func ExampleDeclare() {
+	network, err := os.ReadFile("../testdata/foreign/blocks_dynamo.onnx")
+	if err != nil {
+		panic(err)
+	}
+	d, err := export.NewDeclaration(map[string]string{"input-x": "sample", "input-t": "timestep", "time-range": "1000:0"})
+	if err != nil {
+		panic(err)
+	}
+	file, err := export.Declare(network, d)
+	if err != nil {
+		panic(err)
+	}
+	m, err := runtime.Open(native.Engine{}, file, engine.Options{})
+	if err != nil {
+		panic(err)
+	}
+	defer m.Close()
+	samples := tensor.New(tensor.Float32, 1, m.Spec().Dim())
+	if _, err := (runtime.Sampler{Field: m, Steps: 50, Seed: 7}).Sample(context.Background(), samples, tensor.Tensor{}); err != nil {
+		panic(err)
+	}
+	fmt.Printf("%.3f\n", samples.Float32())
+	// Output: [-0.125 -0.653]
 }

@@ -96,6 +96,9 @@ func setDims(d *Declaration, text string) error {
 	return nil
 }
 
+// maxNames bounds the names that a number stands for.
+const maxNames = 1 << 16
+
 func conditioned(kind flow.ConditionKind, count func(*flow.Condition) *int) func(*Declaration, string) error {
 	return func(d *Declaration, text string) error {
 		if d.Condition.Kind != flow.Unconditional {
@@ -103,8 +106,11 @@ func conditioned(kind flow.ConditionKind, count func(*flow.Condition) *int) func
 		}
 		d.Condition.Kind = kind
 		if n, err := strconv.Atoi(text); err == nil {
-			if *count(&d.Condition) = n; n < 1 {
-				return fmt.Errorf("want a positive number, or names")
+			if *count(&d.Condition) = n; n < 1 || n > maxNames {
+				return fmt.Errorf("want a number from 1 to %d, or names", maxNames)
+			}
+			for k := 0; k < n && kind == flow.Labels; k++ { // data name their classes
+				d.Condition.Names = append(d.Condition.Names, strconv.Itoa(k))
 			}
 			return nil
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"fmtool/models/onnx"
 	"fmtool/runtime/ort/orttest"
 )
 
@@ -86,6 +87,48 @@ func TestDeclareGraphs(t *testing.T) {
 		if _, failed := os.Stat(out); !strings.Contains(err, c.want) || failed == nil {
 			t.Errorf("%v: %q, want a word of %q, and no file", c.args[1:], err, c.want)
 		}
+	}
+}
+
+// Classes that were only counted are those that data number.
+func TestDeclaredClasses(t *testing.T) {
+	said := []string{"--input-y", "label", "--classes", "8", "--null", "0.1", "--prediction", "x1", "--engine", "native"}
+	_, _, err := run(append([]string{"evaluate", foreignFields + "classes_torchscript.onnx", "8gaussians:n=400", "--seeds", "1", "--solvers", "none",
+		"--tolerances", "0", "--metrics", "w2", "--steps", "5", "--per-class"}, said...)...)
+	if err != "" {
+		t.Error(err)
+	}
+}
+
+// A network with an operator that the native engine lacks is tried on onnxruntime, and sampled there; the native engine names the operator.
+func TestDeclareForOnnxruntimeAlone(t *testing.T) {
+	orttest.Engine(t)
+	file, failed := os.ReadFile(foreignFields + "silu_torchscript.onnx")
+	if failed != nil {
+		t.Fatal(failed)
+	}
+	m, failed := onnx.Unmarshal(file)
+	if failed != nil {
+		t.Fatal(failed)
+	}
+	for _, n := range m.Main.Node {
+		if n.OpType == "Sigmoid" {
+			n.OpType = "Atan"
+		}
+	}
+	dir := t.TempDir()
+	network, model := filepath.Join(dir, "atan.onnx"), filepath.Join(dir, "model.onnx")
+	if err := os.WriteFile(network, m.Marshal(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, talk, err := run("declare", network, "-o", model); err != "" || !strings.Contains(talk, "not compared with float64") || !strings.Contains(talk, "Atan") {
+		t.Errorf("declare: %q %s", talk, err)
+	}
+	if out, _, err := run("sample", model, "-n", "2"); err != "" || len(out) < 20 {
+		t.Errorf("on onnxruntime: %q %s", out, err)
+	}
+	if _, _, err := run("sample", model, "-n", "2", "--engine", "native"); !strings.Contains(err, "operator Atan is not in the table") {
+		t.Errorf("on the native engine: %q", err)
 	}
 }
 
