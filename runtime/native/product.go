@@ -245,7 +245,7 @@ func (b *binder) beginsFrom(p *job, from *graph.Value, j *job) bool {
 		return slices.Equal(b.shape(from), b.shape(p.out[0]))
 	}
 	s := b.shape(from)
-	return b.size(from) == cols && s[len(s)-1] == cols
+	return b.size(from) == cols && (cols == 1 || s[len(s)-1] == cols)
 }
 
 // cutAt is where part p of n rows begins, on a multiple of rowStep.

@@ -169,3 +169,29 @@ func TestRowsTimesAnEmptyMatrix(t *testing.T) {
 		_ = p.Close()
 	}
 }
+
+// A product of rows with one column may be added to a number of any rank.
+func TestRowsTimesAColumnAndANumber(t *testing.T) {
+	for _, shape := range [][]int{{}, {1}, {1, 1}} {
+		b := graph.NewBuilder("column")
+		x := b.Input("x", tensor.Float32, graph.Sym("batch"), graph.Fix(2))
+		w, c := b.Param("w", tensor.Of([]float32{1, 2}, 2, 1)), b.Param("c", tensor.Of([]float32{7}, shape...))
+		b.Output("y", b.Add(b.MatMul(x, w), c))
+		g, err := b.Graph()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := native.Compile(g, native.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		y := tensor.New(tensor.Float32, 2, 1)
+		if err := p.Run(context.Background(), []tensor.Tensor{tensor.Of([]float32{1, 2, 3, 4}, 2, 2)}, []tensor.Tensor{y}); err != nil {
+			t.Fatal(err)
+		}
+		if want := []float32{12, 18}; !slices.Equal(y.Float32(), want) {
+			t.Errorf("shape %v: %v, want %v", shape, y.Float32(), want)
+		}
+		_ = p.Close()
+	}
+}
