@@ -34,6 +34,10 @@ func TestPatternsKeepTheMeaning(t *testing.T) {
 			square := b.Mul(x, x)
 			return b.Add(square, b.ReduceSum(square, false))
 		}, []float32{22.5, 25.25, 16.25, 17.25}},
+		"a product added to itself": {func(b *graph.Builder, x *graph.Value) *graph.Value {
+			product := b.Mul(x, b.Subtract(x, b.Scalar(tensor.Float32, 1)))
+			return b.Add(product, product)
+		}, []float32{7.5, 24, 0, 0}},
 		"sums of the squares of columns": {func(b *graph.Builder, x *graph.Value) *graph.Value {
 			return b.Add(x, b.ReduceSum(b.Mul(x, x), false, 0))
 		}, []float32{8.75, 7, 6.25, 11}},

@@ -226,11 +226,17 @@ func (b *binder) findFusions(g *group) (found []fusedCode) {
 	return found
 }
 
-// replaces reports that a match's members may be replaced by one instruction at member at: nobody else needs what it does not give, or earlier than it gives it.
+// replaces reports that a match's members may be replaced by one instruction at member at: nobody else needs what it does not give, or earlier than it gives it,
+// and none of its operands is their work.
 func (m *matcher) replaces(f *fusion, got match, at int, readers map[*graph.Value][]int, outside map[*graph.Value]bool, taken map[int]bool) bool {
 	gives := map[*graph.Value]bool{}
 	for _, name := range strings.Fields(f.results) {
 		gives[got.value[name]] = true
+	}
+	for _, name := range strings.Fields(f.operands) {
+		if k, made := m.made[got.value[name]]; made && got.members[k] {
+			return false
+		}
 	}
 	for k := range got.members {
 		v := m.g.members[k].out[0]
