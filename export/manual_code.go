@@ -70,7 +70,7 @@ func (m Manual) example(lengths map[string]int64) (example, error) {
 			continue
 		}
 		if isInput && numpyTypes[p.Type] == "" {
-			return x, fmt.Errorf("input %s is a %s, for which no code is written", p.Name, p.Type)
+			return x, fmt.Errorf("input %q is a %s, for which no code is written", p.Name, p.Type)
 		}
 		for k, d := range p.lengths {
 			x.length(id, m, d, fmt.Sprintf("%s_%d", p.Name, k), lengths, isInput)

@@ -3,6 +3,7 @@ package export
 import (
 	"fmt"
 	"go/format"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,8 +14,8 @@ var tensorTypes = map[string]string{
 	"uint8": "Uint8", "uint16": "Uint16", "uint32": "Uint32", "uint64": "Uint64", "bool": "Bool",
 }
 
-// Go is a program that runs the file once on onnxruntime; of a velocity field, one that samples it. A file that takes what package tensor does not have is an
-// error.
+// Go is a program that runs the file once on onnxruntime; of a velocity field, one that samples it. A file that takes what package tensor does not have
+// is an error.
 func (m Manual) Go(lengths map[string]int64) (string, error) {
 	text, err := m.sampleInGo(), error(nil)
 	if !m.Sampled() {
@@ -68,60 +69,73 @@ func main() {
 `, m.name)
 }
 
+// runInGo is a program that runs the file once.
 func (m Manual) runInGo(lengths map[string]int64) (string, error) {
 	x, err := m.example(lengths)
 	if err != nil {
 		return "", err
 	}
-	var b strings.Builder
+	g := goCode{example: x}
 	for _, l := range x.lengths {
 		why := "a length that the file leaves open"
 		if l.guess {
 			why = "a length of an output, of which the file says nothing"
 		}
-		fmt.Fprintf(&b, "\tconst %s = %d // %s\n", l.name, l.value, why)
+		fmt.Fprintf(&g.body, "\tconst %s = %d // %s\n", l.name, l.value, why)
 	}
-	var in, out []string
 	for _, p := range x.in {
-		code, err := x.tensor(p)
-		if err != nil {
+		if err := g.input(p); err != nil {
 			return "", err
 		}
-		in = append(in, x.name[p.Name])
-		fmt.Fprintf(&b, "\t%s := %s%s\n", x.name[p.Name], code, comment(" // ", p.remark()))
-	}
-	var show strings.Builder
-	used := map[string]bool{}
-	for _, name := range in {
-		used[name] = true
 	}
 	for i, p := range x.out {
-		kind, ok := tensorTypes[p.Type]
-		if !ok || p.Dims == nil { // the engine leaves out what is not wanted
-			out = append(out, "{}")
-			fmt.Fprintf(&show, "\t// %s is left out: %s %v\n", strconv.QuoteToASCII(p.Name), p.Type, p.Dims)
-			continue
-		}
-		name := x.name[p.Name]
-		if used[name] { // an input that is an output
-			name = fmt.Sprintf("%sOut%d", name, i)
-		}
-		used[name] = true
-		out = append(out, name)
-		fmt.Fprintf(&b, "\t%s := tensor.New(%s)%s\n", name, strings.Join(append([]string{"tensor." + kind}, x.shape(p)...), ", "), comment(" // ", p.remark()))
-		if !strings.HasPrefix(p.Name, "next.") {
-			fmt.Fprintf(&show, "\tfmt.Println(%s, %s)\n", strconv.QuoteToASCII(p.Name), name)
-		}
+		g.output(i, p)
 	}
-	if show.Len() == 0 || !strings.Contains(show.String(), "Println") {
-		show.WriteString("\tfmt.Println(\"done\")\n")
-	}
-	body := b.String()
-	random := ""
+	body, show, random := g.body.String(), g.show.String(), ""
 	if strings.Contains(body, "normal(") || strings.Contains(body, "signs(") {
 		random = "\t\"math/rand/v2\"\n"
 	}
-	return fmt.Sprintf(goProgram, random, m.name, body, strings.Join(in, ", "), strings.Join(out, ", "), show.String(), helpers(body)), nil
+	if !strings.Contains(show, "Println") {
+		show += "\tfmt.Println(\"done\")\n"
+	}
+	return fmt.Sprintf(goProgram, random, m.name, body, strings.Join(g.in, ", "), strings.Join(g.out, ", "), show, helpers(body)), nil
+}
+
+// goCode is a program on its way.
+type goCode struct {
+	example
+	body, show strings.Builder
+	in, out    []string
+}
+
+func (g *goCode) input(p Port) error {
+	code, err := g.tensor(p)
+	if err != nil {
+		return err
+	}
+	g.in = append(g.in, g.name[p.Name])
+	fmt.Fprintf(&g.body, "\t%s := %s%s\n", g.name[p.Name], code, comment(" // ", p.remark()))
+	return nil
+}
+
+// output makes room for output i. One without a counterpart in package tensor, or of a rank that the file does not tell, is left out.
+func (g *goCode) output(i int, p Port) {
+	kind, ok := tensorTypes[p.Type]
+	if !ok || p.Dims == nil {
+		g.out = append(g.out, "{}")
+		fmt.Fprintf(&g.show, "\t// %s is left out: %s %q\n", strconv.QuoteToASCII(p.Name), p.Type, p.Dims)
+		return
+	}
+	name := g.name[p.Name]
+	if slices.Contains(g.in, name) || slices.Contains(g.out, name) { // an input that is an output
+		name = fmt.Sprintf("%sOut%d", name, i)
+	}
+	g.out = append(g.out, name)
+	dims := strings.Join(append([]string{"tensor." + kind}, g.shape(p)...), ", ")
+	fmt.Fprintf(&g.body, "\t%s := tensor.New(%s)%s\n", name, dims, comment(" // ", p.remark()))
+	if !strings.HasPrefix(p.Name, "next.") {
+		fmt.Fprintf(&g.show, "\tfmt.Println(%s, %s)\n", strconv.QuoteToASCII(p.Name), name)
+	}
 }
 
 const goProgram = `package main
@@ -180,7 +194,7 @@ func %s(t tensor.Tensor) tensor.Tensor {
 func (x *example) tensor(p Port) (string, error) {
 	kind, ok := tensorTypes[p.Type]
 	if !ok {
-		return "", fmt.Errorf("input %s has elements of type %s, which Go's tensors here do not have", p.Name, p.Type)
+		return "", fmt.Errorf("input %q has elements of type %s, which Go's tensors here do not have", p.Name, p.Type)
 	}
 	dims := x.shape(p)
 	empty := fmt.Sprintf("tensor.New(%s)", strings.Join(append([]string{"tensor." + kind}, dims...), ", "))

@@ -29,9 +29,7 @@ func (m Manual) Python(lengths map[string]int64) (string, error) {
 		return "", err
 	}
 	var b strings.Builder
-	b.WriteString("import os\n\nos.environ.setdefault(\"ORT_DISABLE_TELEMETRY\", \"1\")  # onnxruntime 1.29 and later report usage unless told not to\n" +
-		"import numpy as np\nimport onnxruntime\n\n")
-	fmt.Fprintf(&b, "session = onnxruntime.InferenceSession(%s, providers=[\"CPUExecutionProvider\"])\nrng = np.random.default_rng(0)\n", strconv.QuoteToASCII(m.name))
+	fmt.Fprintf(&b, pythonHead, strconv.QuoteToASCII(m.name))
 	var feeds strings.Builder
 	for _, p := range x.in {
 		fmt.Fprintf(&feeds, "    %s: %s,%s\n", strconv.QuoteToASCII(p.Name), x.numpy(p), comment("  # ", p.remark()))
@@ -51,6 +49,16 @@ func (m Manual) Python(lengths map[string]int64) (string, error) {
 	}
 	return b.String(), nil
 }
+
+const pythonHead = `import os
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime 1.29 and later report usage unless told not to
+import numpy as np
+import onnxruntime
+
+session = onnxruntime.InferenceSession(%s, providers=["CPUExecutionProvider"])
+rng = np.random.default_rng(0)
+`
 
 // comment is a text behind code, nothing if there is none.
 func comment(mark, text string) string {

@@ -29,11 +29,11 @@ func inspectCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect FILE.onnx",
 		Short: "Tell what a file takes and gives, what it costs and needs, and print code that uses it",
-		Long: `Tell what to feed into an ONNX file and what comes out, in which units where the file is ours, and guessed where it is not; its operators with those in
-graphs and functions, its numbers, the floating-point operations of one row (an addition and a multiplication apart, a function as one), its element types, the
-oldest onnxruntime that loads it, and what to beware of: operators without a kernel, paths and user names left in the file, numbers in other files and more.
-Then a program in Python, for onnxruntime and numpy alone, and one in Go, ready to paste. Works on anybody's file; nothing is run. FLOPs and code take the
-lengths of --length for dimensions that the file leaves open, else 1.`,
+		Long: `Tell what to feed into an ONNX file and what comes out, in which units where the file is ours, and guessed where it is not; its operators with
+those in graphs and functions, its numbers, the floating-point operations of one row (an addition and a multiplication apart, a function as one), its
+element types, the oldest onnxruntime that loads it, and what to beware of: operators without a kernel, paths and user names left in the file, numbers
+in other files and more. Then a program in Go and one in Python, for onnxruntime and numpy alone, ready to paste. Works on anybody's file; nothing is
+run. FLOPs and code take the lengths of --length for dimensions that the file leaves open, else 1.`,
 		Example: "  fmtool inspect model.onnx\n  fmtool inspect model.onnx --python > sample.py\n  fmtool inspect unet.onnx --length height=64,width=64",
 		Args:    cobra.ExactArgs(1),
 		RunE:    f.file.guard(func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) }),
@@ -96,8 +96,27 @@ type inspection struct {
 
 func (r inspection) print(w io.Writer, path string, lengths map[string]int64) {
 	say := func(what, format string, args ...any) {
-		fmt.Fprintf(w, "%-12s %s\n", what, printable(fmt.Sprintf(format, args...), 1000))
+		line := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ")
+		fmt.Fprintf(w, "%-12s %s\n", what, printable(line, 1000))
 	}
+	r.facts(say)
+	r.costs(w, say, lengths)
+	for _, warning := range r.Warnings {
+		say("warning", "%s", warning)
+	}
+	for _, k := range slices.Sorted(maps.Keys(r.Metadata)) {
+		say("metadata", "%s", printable(k+" = "+r.Metadata[k], 200))
+	}
+	for _, text := range append([]string{r.doc}, r.Notes()...) {
+		if text != "" {
+			fmt.Fprintf(w, "\n%s\n", printable(text, 4000))
+		}
+	}
+	r.usage(w, path, lengths)
+}
+
+// facts prints what the file takes, gives, holds and needs.
+func (r inspection) facts(say func(string, string, ...any)) {
 	say("file", "%d bytes, IR %d, opset %s, by %s", r.Bytes, r.IR, opsets(r.Opsets), r.Producer)
 	if r.Kind != "" {
 		say("kind", "%s", r.Kind)
@@ -115,42 +134,30 @@ func (r inspection) print(w io.Writer, path string, lengths map[string]int64) {
 	} else {
 		say("onnxruntime", "none: %s", r.Reason)
 	}
-	r.costs(w, say, lengths)
-	for _, warning := range r.Warnings {
-		say("warning", "%s", warning)
-	}
-	for _, k := range slices.Sorted(maps.Keys(r.Metadata)) {
-		say("metadata", "%s", printable(k+" = "+r.Metadata[k], 200))
-	}
-	if r.doc != "" {
-		fmt.Fprintf(w, "\n%s\n", printable(r.doc, 4000))
-	}
-	for _, note := range r.Notes() {
-		fmt.Fprintf(w, "\n%s\n", note)
-	}
-	if r.Sampled() {
+}
+
+// usage prints command lines and programs.
+func (r inspection) usage(w io.Writer, path string, lengths map[string]int64) {
+	how := ""
+	switch line := r.Declaration(); {
+	case r.Sampled():
 		fmt.Fprintf(w, "\nCommand line:\n\n    fmtool sample %s -n 64 --steps 50 -o samples.csv\n", path)
-	}
-	if line := r.Declaration(); line != "" {
+		how = fmt.Sprintf(" (save as sample.py, or: fmtool inspect --python %s > sample.py; python3 sample.py %s 64 50)", path, path)
+	case r.Kind == string(flow.TrainStepKind):
+		how = fmt.Sprintf(" (save as fine_tune.py; python3 fine_tune.py %s STATE.safetensors DATA.npy TUNED.safetensors)", path)
+	case line != "":
 		fmt.Fprintf(w, "\nIf it is a velocity field of a flow from t = 0, noise, to 1, data (else see fmtool declare --help):\n\n    %s\n", printable(line, 1000))
 	}
-	print := func(language, how string, program string, err error) {
+	program := func(language, program string, err error) {
 		if err != nil {
 			program = "no code: " + err.Error() + "\n"
 		}
-		fmt.Fprintf(w, "\n%s%s:\n\n%s", language, how, program)
+		fmt.Fprintf(w, "\n%s:\n\n%s", language, program)
 	}
-	program, err := r.Go(lengths)
-	print("Go", "", program, err)
-	program, err = r.Python(lengths)
-	how := ""
-	if r.Sampled() {
-		how = fmt.Sprintf(" (save as sample.py, or: fmtool inspect --python %s > sample.py; python3 sample.py %s 64 50)", path, path)
-	}
-	if r.Kind == string(flow.TrainStepKind) {
-		how = fmt.Sprintf(" (save as fine_tune.py; python3 fine_tune.py %s STATE.safetensors DATA.npy TUNED.safetensors)", path)
-	}
-	print("Python", how, program, err)
+	golang, err := r.Go(lengths)
+	program("Go", golang, err)
+	python, err := r.Python(lengths)
+	program("Python"+how, python, err)
 }
 
 // costs prints the table of operators.

@@ -157,7 +157,7 @@ func TestInspectOutside(t *testing.T) {
 func TestInspectDeclares(t *testing.T) {
 	const network = "../../testdata/foreign/silu_dynamo.onnx"
 	out, _, failure := run("inspect", network)
-	want := `fmtool declare "` + network + `" -o model.onnx --input-x "x" --input-t "t" --output-u "v" --time-range 0:1`
+	want := "fmtool declare " + network + " -o model.onnx --input-x x --input-t t --output-u v --time-range 0:1"
 	if failure != "" || !strings.Contains(out, want) {
 		t.Fatalf("%s %s", failure, out)
 	}
@@ -167,5 +167,32 @@ func TestInspectDeclares(t *testing.T) {
 	}
 	if out, _, _ := run("inspect", model); strings.Contains(out, "fmtool declare") {
 		t.Error("a line for what is declared")
+	}
+}
+
+// Names and lengths of a stranger's file stay data in the programs and lines that are printed for it.
+func TestInspectedNamesAreData(t *testing.T) {
+	evil := "x\n\tpanic(1) //"
+	dims := &onnx.Shape{Dim: []*onnx.Dimension{{Param: &evil}, {Value: new(int64(2))}}}
+	value := func(name string, code int32) *onnx.ValueInfo {
+		return &onnx.ValueInfo{Name: name, Type: &onnx.Type{Tensor: &onnx.TensorType{ElemType: code, Shape: dims}}}
+	}
+	m := &onnx.Model{IRVersion: 8, OpsetImport: []*onnx.OperatorSetID{{Version: 17}}, Main: &onnx.Graph{Name: "g",
+		Input:  []*onnx.ValueInfo{value(evil, 1), value("time", 1), value("$(touch run)'", 7)},
+		Output: []*onnx.ValueInfo{value(evil+"2", 1), value(evil+"3", 8)}}}
+	path := filepath.Join(t.TempDir(), "m.onnx")
+	if err := os.WriteFile(path, m.Marshal(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, flag := range []string{"--go", "--python", "--json=false"} {
+		out, _, failure := run("inspect", flag, path)
+		if failure != "" {
+			t.Fatal(failure)
+		}
+		for line := range strings.Lines(out) {
+			if strings.HasPrefix(strings.TrimSpace(line), "panic(1)") {
+				t.Errorf("%s: a line of the file's own: %s", flag, line)
+			}
+		}
 	}
 }

@@ -73,10 +73,23 @@ def test_what_numpy_lacks_is_said(tmp_path):
     sequence = helper.make_tensor_sequence_value_info("s", T.FLOAT, [2])
     value = helper.make_tensor_value_info
     for inputs, node, want in [
-        ([sequence, value("i", T.INT64, [])], helper.make_node("SequenceAt", ["s", "i"], ["y"]), "s is a sequence"),
-        ([value("b", T.BFLOAT16, [2])], helper.make_node("Cast", ["b"], ["y"], to=1), "b is a bfloat16"),
+        ([sequence, value("i", T.INT64, [])], helper.make_node("SequenceAt", ["s", "i"], ["y"]), '"s" is a sequence'),
+        ([value("b", T.BFLOAT16, [2])], helper.make_node("Cast", ["b"], ["y"], to=1), '"b" is a bfloat16'),
     ]:
         path = model(tmp_path / "m.onnx", inputs, [value("y", T.FLOAT, [2])], [node])
         out = subprocess.run([FMTOOL, "inspect", "--python", str(path)], capture_output=True, text=True)
         assert out.returncode == 1 and want in out.stderr
         assert want in subprocess.run([FMTOOL, "inspect", str(path)], check=True, capture_output=True, text=True).stdout
+
+
+def test_names_that_would_be_code(tmp_path):
+    """Names and lengths of a stranger's file are data in the printed programs, whatever stands in them."""
+    value = helper.make_tensor_value_info
+    evil = 'x"\n\nraise SystemExit("run")\n#'
+    inputs = [value(evil, T.FLOAT, [evil, 2]), value("t", T.FLOAT, ["$(touch run)"]), value("s'; touch run '", T.STRING, [evil])]
+    outputs = [value("y", T.FLOAT, [evil, 2]), value("z", T.STRING, [evil])]
+    nodes = [helper.make_node("Identity", [evil], ["y"]), helper.make_node("Identity", ["s'; touch run '"], ["z"])]
+    path = model(tmp_path / "evil.onnx", inputs, outputs, nodes)
+    assert ran(printed(path), tmp_path)[0] == "y float32 (1, 2)"
+    told = subprocess.run([FMTOOL, "inspect", str(path)], check=True, capture_output=True, text=True).stdout
+    assert not any(line.startswith("raise SystemExit") for line in told.splitlines())
