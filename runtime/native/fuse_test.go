@@ -65,3 +65,47 @@ func TestPatternsKeepTheMeaning(t *testing.T) {
 		})
 	}
 }
+
+// A row has the same bits alone and among others, whether its time is its own or that of all.
+func TestRowsDoNotDependOnTheBatch(t *testing.T) {
+	const rows, cols = 37, 45
+	for name, build := range map[string]func(b *graph.Builder, x, t, w, c *graph.Value) *graph.Value{
+		"a scaled time is added": func(b *graph.Builder, x, t, w, c *graph.Value) *graph.Value {
+			return b.Add(b.Mul(b.MatMul(t, w), c), x)
+		},
+		"a product is added": func(b *graph.Builder, x, t, w, c *graph.Value) *graph.Value {
+			return b.Add(b.MatMul(t, w), b.MatMul(x, b.Const(tensor.Of(wave(cols*cols, 6), cols, cols))))
+		},
+		"time scales": func(b *graph.Builder, x, t, w, c *graph.Value) *graph.Value {
+			return b.Add(b.Mul(x, b.MatMul(t, w)), b.Mul(b.Sigmoid(b.MatMul(t, w)), c))
+		},
+	} {
+		b := graph.NewBuilder("rows")
+		x, time := b.Input("x", tensor.Float32, graph.Sym("batch"), graph.Fix(cols)), b.Input("t", tensor.Float32, graph.Sym(graph.TimeDim), graph.Fix(3))
+		b.Output("y", build(b, x, time, b.Param("w", tensor.Of(wave(3*cols, 2), 3, cols)), b.Param("c", tensor.Of(wave(cols, 5), 1, cols))))
+		g, err := b.Graph()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := native.Compile(g, native.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, one := wave(rows*cols, 3), wave(3, 4)
+		first := func(n, times int) string { // bits of the first of n rows
+			y := tensor.New(tensor.Float32, n, cols)
+			in := []tensor.Tensor{tensor.Of(all[:n*cols], n, cols), tensor.Of(slices.Repeat(one, times), times, 3)}
+			if err := p.Run(context.Background(), in, []tensor.Tensor{y}); err != nil {
+				t.Fatal(err)
+			}
+			return string(y.Bytes()[:4*cols])
+		}
+		alone := first(1, 1)
+		for _, s := range [][2]int{{2, 1}, {2, 2}, {rows, 1}, {rows, rows}} {
+			if first(s[0], s[1]) != alone {
+				t.Errorf("%s: the first of %d rows with %d times is another alone", name, s[0], s[1])
+			}
+		}
+		_ = p.Close()
+	}
+}

@@ -2,6 +2,7 @@ package native
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"fmtool/models/graph"
@@ -227,7 +228,8 @@ func (b *binder) findFusions(g *group) (found []fusedCode) {
 }
 
 // replaces reports that a match's members may be replaced by one instruction at member at: nobody else needs what it does not give, or earlier than it gives it,
-// and none of its operands is their work.
+// none of its operands is their work, and all have the same shape whatever the batch: what is made of times alone has rows of its own in some runs and one row
+// in others, and must be rounded alike.
 func (m *matcher) replaces(f *fusion, got match, at int, readers map[*graph.Value][]int, outside map[*graph.Value]bool, taken map[int]bool) bool {
 	gives := map[*graph.Value]bool{}
 	for _, name := range strings.Fields(f.results) {
@@ -238,9 +240,10 @@ func (m *matcher) replaces(f *fusion, got match, at int, readers map[*graph.Valu
 			return false
 		}
 	}
+	shape := m.g.members[at].out[0].Type.Shape
 	for k := range got.members {
 		v := m.g.members[k].out[0]
-		if taken[k] || !gives[v] && outside[v] {
+		if taken[k] || !gives[v] && outside[v] || !slices.Equal(v.Type.Shape, shape) {
 			return false
 		}
 		for _, r := range readers[v] {
