@@ -165,7 +165,7 @@ func (o *Opened) Verify(ctx context.Context, c Checks) (Report, error) {
 			return report, err
 		}
 		own, err := Verify(ctx, file, c)
-		report.add(own.of(g.File))
+		report.Add(own.Of(g.File))
 		if err != nil {
 			return report, fmt.Errorf("%s: %w", g.File, err)
 		}

@@ -126,8 +126,8 @@ func (r Report) Print(w io.Writer) error {
 	return err
 }
 
-// of is the report with the name of a file before each row's graph, each fault's place and each note.
-func (r Report) of(file string) Report {
+// Of is the report with the name of a file before each row's graph, each fault's place and each note.
+func (r Report) Of(file string) Report {
 	own := Report{Rows: slices.Clone(r.Rows), Faults: slices.Clone(r.Faults), Notes: slices.Clone(r.Notes)}
 	for i := range own.Rows {
 		own.Rows[i].Graph = file + ": " + own.Rows[i].Graph
@@ -141,7 +141,7 @@ func (r Report) of(file string) Report {
 	return own
 }
 
-// add takes in what another report found.
-func (r *Report) add(o Report) {
+// Add takes in what another report found.
+func (r *Report) Add(o Report) {
 	r.Rows, r.Faults, r.Notes = append(r.Rows, o.Rows...), append(r.Faults, o.Faults...), append(r.Notes, o.Notes...)
 }

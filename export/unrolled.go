@@ -9,11 +9,13 @@ import (
 	"fmtool/models/tensor"
 )
 
+// firstStage is the path of the first stage of the first step in a graph of steps without a Loop.
+const firstStage = "step.0/stage.0/"
+
 // firstCopy is the velocity in a graph without functions: the nodes of its first step's first stage, which evaluates the field at the start and at a constant time, made a program of x,
 // t and the condition. It is nil if the graph has no
 // such nodes.
 func (d *described) firstCopy(g *graph.Graph) (*graph.Graph, error) {
-	const prefix = "step.0/stage.0/"
 	g, err := g.Flatten()
 	if err != nil {
 		return nil, err
@@ -21,7 +23,7 @@ func (d *described) firstCopy(g *graph.Graph) (*graph.Graph, error) {
 	made, used := map[*graph.Value]bool{}, map[*graph.Value]bool{}
 	var nodes, others []*graph.Node
 	for _, n := range g.Nodes {
-		if !strings.HasPrefix(n.Name, prefix) || strings.HasPrefix(n.Name, prefix+"guidance/") {
+		if !strings.HasPrefix(n.Name, firstStage) || strings.HasPrefix(n.Name, firstStage+"guidance/") {
 			others = append(others, n)
 			continue
 		}
@@ -38,7 +40,7 @@ func (d *described) firstCopy(g *graph.Graph) (*graph.Graph, error) {
 			used[v] = used[v] || made[v]
 		}
 	}
-	ports := d.copyInputs(nodes, made, prefix)
+	ports := d.copyInputs(nodes, made)
 	if ports == nil {
 		return nil, nil
 	}
@@ -57,7 +59,7 @@ func (d *described) firstCopy(g *graph.Graph) (*graph.Graph, error) {
 }
 
 // copyInputs are what the nodes take from outside, beside weights and constants: x, t, which is a constant, and the condition in its order; nil if that is not so.
-func (d *described) copyInputs(nodes []*graph.Node, made map[*graph.Value]bool, prefix string) []*graph.Value {
+func (d *described) copyInputs(nodes []*graph.Node, made map[*graph.Value]bool) []*graph.Value {
 	var x, t *graph.Value
 	var condition []*graph.Value
 	for _, n := range nodes {
@@ -65,7 +67,7 @@ func (d *described) copyInputs(nodes []*graph.Node, made map[*graph.Value]bool, 
 			switch {
 			case v == nil || made[v] || v.Kind == graph.Param || v == x || v == t || slices.Contains(condition, v):
 			case v.Kind == graph.Constant:
-				if v.Name == prefix+"t" {
+				if v.Name == firstStage+"t" {
 					t = v
 				}
 			case v.Name == "y" || v.Name == "y_drop" || strings.HasPrefix(v.Name, "guidance/"):

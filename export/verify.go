@@ -2,10 +2,12 @@ package export
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 
+	"fmtool/models"
 	"fmtool/models/flow"
 	"fmtool/models/graph"
 	"fmtool/models/onnx"
@@ -28,6 +30,11 @@ type Checks struct {
 	Tolerance float64 // of one evaluation; 0: from the model
 	Batches   []int   // numbers of rows to try; nil: 1, 7, 64, and fewer for graphs that solve
 	Edited    bool    // what differs from the export was changed on purpose: a note, not a fault
+	Bisect    bool    // name the first layer beyond its share, by a debug graph that gives the results of all
+	Sampled   int     // number of samples whose distributions are compared too; 0: none
+
+	Model *models.Model     // that was trained, which the file and what it computes are held to; nil: to itself
+	Facts map[string]string // of its training, as Options.Facts
 }
 
 // The bounds on what engines in float32 may deviate from float64, relative to the largest number or 1.
@@ -66,10 +73,13 @@ func (c Checks) bound(s flow.Spec, converted bool) float64 {
 // Verify compares the graph in the bytes of a file that this package wrote, on each engine, with float64, and the file's parts with the digests that were written
 // with it. Disagreement is not an error but stands in the report. A file of another kind, or that an engine refuses, is an error; what the digests say comes with it.
 //
+// With Checks.Model the file is compared, part by part, with what that model exports, and its velocity with that of the model.
+//
 // A velocity field is tried with random x; t = 0, t = 1, one random time for all and a time per row; every condition in turn, none included;
 // several batch sizes; and 100 Euler steps, against a forward pass of the file in float64. A graph that samples is tried with several numbers of
 // rows and steps, against runtime/solver in float64 on the field that is the file's function velocity, with Go's own noise, normaliser and
-// guidance. An unrolled one has no such function and is compared with itself in float64. A training step is compared with itself in float64 over a few steps.
+// guidance. An unrolled one has no such function; there it is the
+// nodes of its first step. A training step is compared with itself in float64 over a few steps.
 func Verify(ctx context.Context, file []byte, c Checks) (Report, error) {
 	var report Report
 	if m, err := onnx.Validate(file, onnx.Limits{}); err == nil {
@@ -79,8 +89,21 @@ func Verify(ctx context.Context, file []byte, c Checks) (Report, error) {
 	if err != nil {
 		return report, err
 	}
-	found, err := d.verify(ctx, c, nil)
-	report.add(found)
+	field, err := c.holdTo()
+	if err != nil {
+		return report, err
+	}
+	if c.Model != nil {
+		faults, err := d.heldToRun(c)
+		if errors.Is(err, errNoWeights) {
+			report.Notes = append(report.Notes, fmt.Sprintf("a %s %v", d.kind, err))
+		} else if err != nil {
+			return report, err
+		}
+		report.Faults = append(report.Faults, faults...)
+	}
+	found, err := d.verify(ctx, c, field)
+	report.Add(found)
 	return report, err
 }
 
@@ -117,7 +140,35 @@ func (d *described) verify(ctx context.Context, c Checks, field *graph.Graph) (R
 		}
 		report.Rows = append(report.Rows, rows...)
 	}
-	return report, nil
+	return report, d.deeper(ctx, c, field, &report)
+}
+
+// deeper adds what Checks ask for beside.
+func (d *described) deeper(ctx context.Context, c Checks, field *graph.Graph, report *Report) error {
+	if c.Bisect {
+		b, err := d.debug(c, field)
+		if errors.Is(err, errNoLayers) {
+			report.Notes = append(report.Notes, fmt.Sprintf("a %s has %v", d.kind, err))
+		} else if err != nil {
+			return err
+		}
+		for i := 0; i < len(c.Engines) && b != nil; i++ {
+			per := len(report.Rows) / len(c.Engines)
+			if err := b.find(ctx, c, c.Engines[i], report.Rows[i*per:(i+1)*per]); err != nil {
+				return fmt.Errorf("export: the debug graph on %s: %w", c.Engines[i].Name, err)
+			}
+		}
+	}
+	if c.Sampled > 0 {
+		rows, err := d.distributions(ctx, c, field)
+		if errors.Is(err, errNoSamples) {
+			report.Notes = append(report.Notes, fmt.Sprintf("a %s %v", d.kind, err))
+		} else if err != nil {
+			return err
+		}
+		report.Rows = append(report.Rows, rows...)
+	}
+	return nil
 }
 
 // triers make the tries of each kind, with the results in float64.

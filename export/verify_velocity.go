@@ -6,7 +6,6 @@ import (
 
 	"fmtool/models/graph"
 	"fmtool/models/tensor"
-	"fmtool/runtime/engine"
 	"fmtool/runtime/solver"
 )
 
@@ -14,8 +13,14 @@ import (
 const eulerSteps, eulerRows = 100, 16
 
 // velocityTrials are those of a velocity field, whose reference is the file itself in float64.
-func (d *described) velocityTrials(ctx context.Context, c Checks, _ *graph.Graph) ([]trial, error) {
-	ref, err := c.Reference.Open(d.file, engine.Options{Float64: true})
+func (d *described) velocityTrials(ctx context.Context, c Checks, field *graph.Graph) ([]trial, error) {
+	against := "itself"
+	if c.Model == nil || d.guided {
+		field = nil
+	} else {
+		against = "run"
+	}
+	ref, err := d.openReference(c, field)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +38,7 @@ func (d *described) velocityTrials(ctx context.Context, c Checks, _ *graph.Graph
 				continue
 			}
 			in := d.velocityInputs(n, uint64(salt), at)
-			t := trial{graph: "velocity", against: "itself", batch: n, tolerance: c.bound(d.spec, d.converted)}
+			t := trial{graph: "velocity", against: against, batch: n, tolerance: c.bound(d.spec, d.converted)}
 			t.run = func(ctx context.Context, p program) (tensor.Tensor, error) {
 				return p.evaluate(ctx, in, in[0].Shape(), false)
 			}
@@ -43,7 +48,7 @@ func (d *described) velocityTrials(ctx context.Context, c Checks, _ *graph.Graph
 		}
 	}
 	in := append(d.inputs(eulerRows, 1, 1000), d.weights(eulerRows, 1000)...)
-	t := trial{graph: fmt.Sprintf("%d Euler steps", eulerSteps), against: "itself", batch: eulerRows, tolerance: solvedTolerance}
+	t := trial{graph: fmt.Sprintf("%d Euler steps", eulerSteps), against: against, batch: eulerRows, tolerance: solvedTolerance}
 	t.run = func(ctx context.Context, p program) (tensor.Tensor, error) {
 		return p.solve(ctx, solver.Euler, solver.Grid(eulerSteps), d.spec, in)
 	}
