@@ -233,6 +233,9 @@ func TestDeclaredByMetadata(t *testing.T) {
 	if n := spec.Normaliser; len(n.Mean) != 2 || n.Mean[1] != 2 || n.Scale[1] != 1 || spec.Columns[1] != "b" || !spec.SharedTime {
 		t.Errorf("spec %+v", spec)
 	}
+	if f, err := onnx.Unmarshal(file); err != nil || !strings.Contains(f.DocString, "one time for all rows") {
+		t.Errorf("the doc string says %q, %v", f.DocString, err)
+	}
 	if same := declare(t, file, nil); !bytes.Equal(same, file) {
 		t.Error("a model of ours is changed")
 	}

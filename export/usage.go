@@ -34,7 +34,11 @@ var restText = fmt.Sprintf(" The other metadata keys %s* say what else there is 
 func velocityUsage(s flow.Spec, o Options) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Velocity field u(x, t) of a flow-matching model, written by fmtool.\n\n")
-	fmt.Fprintf(&b, "Inputs: x float32 %s, in model space; t float32 [1, 1], or [batch, 1] for a time per row, from 0 (noise) to 1 (data)%s.\n", dimsText(s), conditionText(s, o))
+	times := "[1, 1], or [batch, 1] for a time per row"
+	if s.SharedTime {
+		times = "[1, 1], one time for all rows"
+	}
+	fmt.Fprintf(&b, "Inputs: x float32 %s, in model space; t float32 %s, from 0 (noise) to 1 (data)%s.\n", dimsText(s), times, conditionText(s, o))
 	fmt.Fprintf(&b, "Output: velocity float32 %s, in model space.\n\n", dimsText(s))
 	start := "x ~ N(0, 1)"
 	if s.Source == flow.DataSource {

@@ -59,6 +59,7 @@ var composed = map[string]struct {
 	"CumSum":             {11, cumSum},
 	"Einsum":             {12, einsum},
 	"GatherND":           {11, gatherND},
+	"IsInf":              {10, isInf},
 	"IsNaN": {9, func(b *graph.Builder, c *conversion) *graph.Value {
 		return b.Op("Not", nil, b.Op("Equal", nil, c.in[0], c.in[0]))
 	}},
@@ -135,6 +136,21 @@ func hardSigmoid(b *graph.Builder, x *graph.Value, alpha, beta float64) *graph.V
 // where is yes where x stands in a relation to a number, and no elsewhere.
 func where(b *graph.Builder, relation string, x *graph.Value, than float64, yes, no *graph.Value) *graph.Value {
 	return b.Op("Where", nil, b.Op(relation, nil, x, b.Scalar(x.Type.DType, than)), yes, no)
+}
+
+// isInf compares with the infinities that the node is to detect.
+func isInf(b *graph.Builder, c *conversion) *graph.Value {
+	x, inf := c.in[0], b.Scalar(c.in[0].Type.DType, math.Inf(1))
+	up, down := c.integer("detect_positive", 1) != 0, c.integer("detect_negative", 1) != 0
+	switch {
+	case up && down:
+		return b.Op("Equal", nil, b.Op("Abs", nil, x), inf)
+	case down:
+		return b.Op("Equal", nil, x, b.Neg(inf))
+	case up:
+		return b.Op("Equal", nil, x, inf)
+	}
+	return b.Op("Greater", nil, x, inf) // nothing is
 }
 
 func sum(b *graph.Builder, in []*graph.Value) *graph.Value {
