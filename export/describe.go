@@ -16,18 +16,18 @@ import (
 
 // described is a file that this package wrote and what it says of itself.
 type described struct {
-	file      []byte
-	model     *onnx.Model
-	kind      flow.Kind
-	spec      flow.Spec
-	guided    bool
-	adapts    bool                     // a graph that samples chooses its steps
-	estimated bool                     // a graph of log-densities takes probes
-	converted bool                     // its network predicts another quantity than the velocity
-	method    solver.Tableau           // of a graph that samples
-	steps     int                      // their fixed number; 0: an input
-	trained   map[string]tensor.Tensor // weights to take training steps from; nil: any
-	faults    []Fault                  // that making the reference found
+	file       []byte
+	model      *onnx.Model
+	kind       flow.Kind
+	spec       flow.Spec
+	guided     bool
+	adapts     bool                     // a graph that samples chooses its steps
+	divergence string                   // of a graph of log-densities
+	converted  bool                     // its network predicts another quantity than the velocity
+	method     solver.Tableau           // of a graph that samples
+	steps      int                      // their fixed number; 0: an input
+	trained    map[string]tensor.Tensor // weights to take training steps from; nil: any
+	faults     []Fault                  // that making the reference found
 }
 
 // describe reads a file's metadata and compares them with its inputs and outputs.
@@ -38,7 +38,7 @@ func describe(file []byte) (*described, error) {
 	}
 	meta := m.Metadata()
 	d := &described{file: file, model: m, guided: meta[keyGuidance] != "", adapts: meta[keyAdaptive] != "",
-		estimated: meta[keyDivergence] == ProbesDivergence, converted: meta[keyNetwork] != ""}
+		divergence: meta[keyDivergence], converted: meta[keyNetwork] != ""}
 	if d.kind, err = flow.KindOf(meta); err != nil || d.kind == flow.VelocityKind && !d.guided {
 		_, _, err = runtime.Describe(file)
 	}
@@ -59,6 +59,9 @@ func describe(file []byte) (*described, error) {
 	}
 	return d, err
 }
+
+// estimated says that a graph of log-densities takes probes.
+func (d *described) estimated() bool { return d.divergence == ProbesDivergence }
 
 // solves says that the file's graph takes steps of a solver.
 func (d *described) solves() bool {
@@ -106,7 +109,7 @@ func (d *described) promised() (in, out []string) {
 	case d.kind == flow.LogProbKind && !d.adapts:
 		out = append(out, nfeOutput+" int64[]")
 	}
-	if d.estimated {
+	if d.estimated() {
 		in = append(in, "probes float32"+append(graph.Shape{graph.Sym(probeDim)}, sampleShape(d.spec, graph.Sym("batch"))...).String())
 	}
 	if in = append(in, d.conditionInputs()...); d.guided {

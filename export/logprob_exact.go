@@ -70,7 +70,7 @@ func (w *densityWalk) quotients() *quotients {
 	}
 	q.in[1] = tensor.New(tensor.Float64, 1, 1)
 	q.keep, q.kept = w.d.spec.Varying()
-	if w.d.estimated {
+	if w.d.estimated() {
 		q.columns = w.probes.Dim(0)
 		q.probes()
 		return q

@@ -115,6 +115,32 @@ func TestVerifyLogProbHasTeeth(t *testing.T) {
 	}
 }
 
+// A file that does not say how it has its divergence is refused, and so is an exact one of more numbers than a file could hold: the check would take the memory.
+func TestVerifyLogProbRefuses(t *testing.T) {
+	for _, c := range []struct{ divergence, want string }{{"", "want exact or probes"}, {export.ExactDivergence, "each of 1600 numbers"}} {
+		s := spec(flow.Condition{Kind: flow.Unconditional}, 40, 40)
+		file, _, err := export.LogProb(t.Context(), model(t, s, &models.MLP{Width: 8}), export.Options{Checks: checks()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := onnx.Unmarshal(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range m.MetadataProps {
+			if e.Key == "io.fmtool.divergence" {
+				e.Value = c.divergence
+			}
+		}
+		probes := &onnx.Tensor{Name: "probes", DataType: 1, Dims: []int64{1, 1, 40, 40}, RawData: make([]byte, 4*1600)} // in the file instead of an input
+		m.Main.Input = slices.DeleteFunc(m.Main.Input, func(v *onnx.ValueInfo) bool { return v.Name == probes.Name })
+		m.Main.Initializer = append(m.Main.Initializer, probes)
+		if _, err := export.Verify(t.Context(), m.Marshal(), checks()); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("divergence %q: %v, want %q", c.divergence, err, c.want)
+		}
+	}
+}
+
 // Settings that make no sense are refused with what to do: a model that starts at rows of a data set among them.
 func TestLogProbRefuses(t *testing.T) {
 	all := kinds(t)

@@ -141,7 +141,7 @@ func TestLogProbOfGaussians(t *testing.T) {
 		{"unrolled", flow.Velocity, []int{2}, export.Options{Unroll: 12}},
 	} {
 		m, g := gaussianModel(t, c.predicts, c.dims...)
-		c.o.Checks = export.Checks{Reference: native.Engine{}, Engines: engines(t)}
+		c.o.Checks = checks()
 		file, _, err := export.LogProb(t.Context(), m, c.o)
 		if err != nil {
 			t.Fatalf("%s of %v by %v: %v", c.name, c.dims, c.predicts, err)
@@ -158,7 +158,7 @@ func TestLogProbOfGaussians(t *testing.T) {
 		if m.Spec.Dim() > 16 {
 			in = append(in, rademacher(2, rows, m.Spec, 5))
 		}
-		for _, e := range c.o.Engines {
+		for _, e := range engines(t) {
 			d := farthest(densities(t, e, file, in...), want, m.Spec.Dim())
 			t.Logf("%s of %v by %v on %s: %.1e nats a number from the closed form", c.name, c.dims, c.predicts, e.Name, d)
 			if !(d <= limit) {
@@ -190,7 +190,7 @@ func TestLogProbIsTheLibrarys(t *testing.T) {
 		s.Normaliser.Decode(x.Float32(), x.Float32(), s.Dim())
 		y, given := condition(s, rows)
 		for _, o := range []export.Options{{}, {Divergence: export.ProbesDivergence, Solver: solver.Midpoint}, {Adaptive: true, Divergence: export.ProbesDivergence}} {
-			o.Checks = export.Checks{Reference: native.Engine{}, Engines: engines(t)}
+			o.Checks = checks()
 			file, _, err := export.LogProb(t.Context(), m, o)
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
@@ -214,7 +214,7 @@ func TestLogProbIsTheLibrarys(t *testing.T) {
 			}
 			_ = field.Close()
 			_, kept := s.Varying()
-			for _, e := range o.Engines {
+			for _, e := range engines(t) {
 				worst := farthest(densities(t, e, file, append(in, given...)...), want.Log, kept)
 				t.Logf("%s %s adaptive=%v on %s: %.1e nats a number from the library's", name, o.Divergence, o.Adaptive, e.Name, worst)
 				if !(worst <= limit) {

@@ -2,6 +2,7 @@ package export
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 
@@ -32,8 +33,14 @@ func (c Checks) densityTries() []densityTry {
 // logProbTrials are those of a graph of log-densities. Their reference is the field in float64, solved by runtime/solver with the divergence from difference
 // quotients, so that it knows neither of the graph nor of its derivatives.
 func (d *described) logProbTrials(ctx context.Context, c Checks, field *graph.Graph) ([]trial, error) {
+	way, err := Options{Divergence: d.divergence}.divergenceOf(d.spec)
+	if err == nil && way != d.divergence {
+		err = fmt.Errorf("metadata %s is %q, want %s or %s", keyDivergence, d.divergence, ExactDivergence, ProbesDivergence)
+	}
+	if err != nil {
+		return nil, err
+	}
 	if field == nil {
-		var err error
 		if field, err = d.velocityOnly(); err != nil {
 			return nil, err
 		}
@@ -80,7 +87,7 @@ func (d *described) velocityOnly() (*graph.Graph, error) {
 
 // drawProbes are p probes of n rows, +1 or −1, [p n D...]; the zero Tensor if the graph takes none.
 func (d *described) drawProbes(p, n int, salt uint64) tensor.Tensor {
-	if !d.estimated {
+	if !d.estimated() {
 		return tensor.Tensor{}
 	}
 	v := tensor.New(tensor.Float32, append([]int{p, n}, d.spec.Dims...)...)
@@ -111,7 +118,7 @@ func (w *densityWalk) trial() trial {
 	case w.d.steps == 0:
 		in = append(in, tensor.Scalar(int64(w.steps)))
 	}
-	if w.d.estimated {
+	if w.d.estimated() {
 		in = append(in, w.probes)
 	}
 	in = append(in, w.rows[2:]...)
