@@ -27,8 +27,8 @@ func exportCommand() *cobra.Command {
 		Use:   "export FILE.onnx | FOLDER/",
 		Short: "Write a trained model as ONNX, after a parity check",
 		Long: `Write the model of a run as one ONNX file that holds all a consumer needs: its velocity field, the whole way from noise (--graph sampler) to
-samples, log-densities of data (--graph logprob), or a step of its training (--graph train_step) with the state of the run beside it, FILE.safetensors. The very bytes are first run on the native
-engine and on onnxruntime and compared with float64; if they disagree, nothing is written.
+samples, log-densities of data (--graph logprob), or a step of its training (--graph train_step) with the state of the run beside it,
+FILE.safetensors. The very bytes are first run on the native engine and on onnxruntime and compared with float64; if they disagree, nothing is written.
 
 Into a folder go all of these graphs, with a manifest, test data, the weights, a model card and fm_load.py, the Python program that loads and verifies them.`,
 		Example: `  fmtool export model.onnx
