@@ -59,6 +59,7 @@ func (d *described) logProbTrials(ctx context.Context, c Checks, field *graph.Gr
 		d.spec.Normaliser.Decode(rows[0].Float32(), rows[0].Float32(), d.spec.Dim())
 		w := &densityWalk{d: d, ref: program{ref, tensor.Float64}, rows: rows, steps: try.steps, probes: d.drawProbes(try.probes, try.rows, uint64(salt))}
 		t := w.trial()
+		t.tolerance = c.solved()
 		if field == nil {
 			want, err := t.run(ctx, w.ref)
 			if err != nil {

@@ -116,14 +116,27 @@ func (r Report) Print(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	var faults []string
 	for _, f := range r.Faults {
-		fmt.Fprintf(text, "FAIL %s\n", f)
+		faults = append(faults, f.String())
 	}
-	for _, n := range r.Notes {
-		fmt.Fprintf(text, "note: %s\n", n)
-	}
+	few(text, "FAIL ", faults)
+	few(text, "note: ", r.Notes)
 	_, err := text.WriteTo(w)
 	return err
+}
+
+// mostLines is how many faults, and notes, are printed.
+const mostLines = 20
+
+// few writes the first lines of a list.
+func few(w io.Writer, before string, list []string) {
+	for _, line := range list[:min(len(list), mostLines)] {
+		fmt.Fprintf(w, "%s%s\n", before, line)
+	}
+	if n := len(list) - mostLines; n > 0 {
+		fmt.Fprintf(w, "%s%d more, which JSON lists\n", before, n)
+	}
 }
 
 // Of is the report with the name of a file before each row's graph, each fault's place and each note.

@@ -50,6 +50,9 @@ const (
 	solvedTolerance = 1e-4
 )
 
+// solved is the tolerance of states after many evaluations.
+func (c Checks) solved() float64 { return max(solvedTolerance, c.Tolerance) }
+
 // rows are the numbers of rows to try.
 func (c Checks) rows() []int {
 	if len(c.Batches) == 0 {
@@ -100,7 +103,7 @@ func Verify(ctx context.Context, file []byte, c Checks) (Report, error) {
 		} else if err != nil {
 			return report, err
 		}
-		report.Faults = append(report.Faults, faults...)
+		report.blame(faults, c)
 	}
 	found, err := d.verify(ctx, c, field)
 	report.Add(found)
@@ -110,15 +113,20 @@ func Verify(ctx context.Context, file []byte, c Checks) (Report, error) {
 // hold compares the model with its digests.
 func (r *Report) hold(m *onnx.Model, c Checks) {
 	faults, sealed := broken(m)
-	switch {
-	case !sealed:
+	if !sealed {
 		r.Notes = append(r.Notes, "the file has no digests, so nothing here holds its weights to those that were exported")
-	case !c.Edited:
-		r.Faults = faults
-	default:
-		for _, f := range faults {
-			r.Notes = append(r.Notes, "edited: "+f.Place+" "+f.Says)
-		}
+	}
+	r.blame(faults, c)
+}
+
+// blame takes in what differs from the export or the run: faults, or notes where the file was changed on purpose.
+func (r *Report) blame(faults []Fault, c Checks) {
+	if !c.Edited {
+		r.Faults = append(r.Faults, faults...)
+		return
+	}
+	for _, f := range faults {
+		r.Notes = append(r.Notes, "edited: "+f.Place+" "+f.Says)
 	}
 }
 
@@ -130,6 +138,9 @@ func (d *described) verify(ctx context.Context, c Checks, field *graph.Graph) (R
 	}
 	trials, err := trier(d, ctx, c, field)
 	if err != nil {
+		if errors.Is(err, errors.ErrUnsupported) && c.Model == nil {
+			err = fmt.Errorf("%w; hold such a file to the model it was made of, on onnxruntime: --run RUN --edited --parity onnxruntime", err)
+		}
 		return Report{}, fmt.Errorf("export: the float64 reference: %w", err)
 	}
 	report := Report{Faults: d.faults}

@@ -64,6 +64,7 @@ func (d *described) solvedTrials(ctx context.Context, c Checks, field *graph.Gra
 		if err != nil {
 			return nil, err
 		}
+		t.tolerance = c.solved()
 		trials = append(trials, t)
 	}
 	if field != nil {

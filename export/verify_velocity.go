@@ -48,7 +48,7 @@ func (d *described) velocityTrials(ctx context.Context, c Checks, field *graph.G
 		}
 	}
 	in := append(d.inputs(eulerRows, 1, 1000), d.weights(eulerRows, 1000)...)
-	t := trial{graph: fmt.Sprintf("%d Euler steps", eulerSteps), against: against, batch: eulerRows, tolerance: solvedTolerance}
+	t := trial{graph: fmt.Sprintf("%d Euler steps", eulerSteps), against: against, batch: eulerRows, tolerance: c.solved()}
 	t.run = func(ctx context.Context, p program) (tensor.Tensor, error) {
 		return p.solve(ctx, solver.Euler, solver.Grid(eulerSteps), d.spec, in)
 	}

@@ -48,13 +48,13 @@ manifest, every graph with what the manifest says of it, and run on its test dat
 	v.trust.add(cmd)
 	s := cmd.Flags()
 	s.StringSliceVar(&v.libraries, "ort-lib", nil, "paths of onnxruntime's shared libraries, each in a process of its own (default: one that is found, see fmtool doctor)")
-	s.StringVar(&v.parity, "parity", "ort", "engines to check on: ort (and native) or native alone")
+	s.StringVar(&v.parity, "parity", "ort", "engines to check on: ort (and native), or native or onnxruntime alone")
 	s.IntSliceVar(&v.batches, "batches", nil, "numbers of rows to try (default 1,7,64, or 16 where 50 steps are taken)")
 	s.IntSliceVar(&v.threads, "threads", []int{1}, "threads inside one evaluation, a row for each number")
-	s.Float64Var(&v.tolerance, "tolerance", 0, "of one evaluation (default: from the model)")
+	s.Float64Var(&v.tolerance, "tolerance", 0, "of one evaluation, and of samples where it is the larger (default: from the model, and 1e-4)")
 	s.BoolVar(&v.bisect, "bisect", false, "name the first layer that deviates by more than its share of the tolerance, by a debug graph")
 	s.BoolVar(&v.statistical, "statistical", false, fmt.Sprintf("compare the distribution of %d samples too, by their energy distance", sampledRows))
-	s.BoolVar(&v.edited, "edited", false, "the file was changed on purpose: what is not as it was exported is noted, not a failure")
+	s.BoolVar(&v.edited, "edited", false, "the file was changed on purpose: what is not as it was exported, or as the run has it, is noted, not a failure")
 	s.StringVar(&v.run, "run", "", "folder of the run that the file must be of")
 	s.BoolVar(&v.raw, "raw", false, "of --run the weights of the last step instead of their average")
 	s.BoolVar(&v.asJSON, "json", false, "print the report as JSON")
@@ -142,8 +142,15 @@ func (v *verifyFlags) checks() (c export.Checks, err error) {
 	if len(v.libraries) > 0 {
 		engines.ortLib = v.libraries[0]
 	}
-	if c, err = engines.checks(v.parity); err != nil {
+	parity, alone := v.parity, v.parity == "onnxruntime"
+	if alone {
+		parity = "ort"
+	}
+	if c, err = engines.checks(parity); err != nil {
 		return c, err
+	}
+	if alone {
+		c.Engines = c.Engines[1:]
 	}
 	c.Batches, c.Bisect, c.Edited, c.Tolerance = v.batches, v.bisect, v.edited, v.tolerance
 	if v.statistical {

@@ -49,8 +49,8 @@ func TestVerifyAltered(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, w := range m.Main.Initializer {
-		if w.Name == "net.in.bias" {
-			w.RawData[2] ^= 1 << 6
+		if w.Name == "net.in.x.weight" {
+			w.RawData[3] ^= 1 << 7
 		}
 	}
 	altered := filepath.Join(dir, "altered.onnx")
@@ -58,14 +58,21 @@ func TestVerifyAltered(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, _, failure := run("verify", altered, "--parity", "native")
-	if want := "tensor net.in.bias is not what was exported"; !strings.Contains(out, "FAIL digests: "+want) || !strings.Contains(failure, want) || strings.Contains(failure, "\n") {
+	if want := "tensor net.in.x.weight is not what was exported"; !strings.Contains(out, "FAIL digests: "+want) || !strings.Contains(failure, want) || strings.Contains(failure, "\n") {
 		t.Errorf("%q, table\n%s", failure, out)
 	}
-	if out, _, failure := run("verify", altered, "--parity", "native", "--edited"); failure != "" || !strings.Contains(out, "note: edited: tensor net.in.bias") {
+	if out, _, failure := run("verify", altered, "--parity", "native", "--edited"); failure != "" || !strings.Contains(out, "note: edited: tensor net.in.x.weight") {
 		t.Errorf("edited: %q, table\n%s", failure, out)
 	}
-	if out, _, failure := run("verify", altered, "--parity", "native", "--edited", "--run", filepath.Join(dir, "run")); !strings.Contains(failure, "initialiser net.in.bias is not the run's") {
+	of := filepath.Join(dir, "run")
+	if out, _, failure := run("verify", altered, "--parity", "native", "--run", of); !strings.Contains(out, "FAIL run: initialiser net.in.x.weight is not the run's") || !strings.Contains(failure, "parity") {
 		t.Errorf("against the run: %q, table\n%s", failure, out)
+	}
+	if out, _, failure := run("verify", altered, "--parity", "native", "--edited", "--run", of); strings.Contains(failure, "digests") || !strings.Contains(failure, "parity") {
+		t.Errorf("edited, against the run: %q, table\n%s", failure, out)
+	}
+	if out, _, failure := run("verify", altered, "--parity", "native", "--edited", "--run", of, "--tolerance", "1"); failure != "" || !strings.Contains(out, "note: edited: initialiser net.in.x.weight") {
+		t.Errorf("edited, near the run: %q, table\n%s", failure, out)
 	}
 }
 
