@@ -9,6 +9,7 @@ import (
 	"fmtool/models/onnx"
 	"fmtool/runtime/engine"
 	"fmtool/runtime/native"
+	"fmtool/runtime/ort/orttest"
 )
 
 // forgetful is an engine that opens a file with the sign of a number of one weight changed, or all of that weight's numbers 0.
@@ -125,5 +126,36 @@ func TestDistributions(t *testing.T) {
 		if found != 2 {
 			t.Errorf("%s: %d rows of distributions, want 2", graph, found)
 		}
+	}
+}
+
+// A file that was quantised, with operators that the native engine lacks, is verified on onnxruntime against the run; without it the error says how.
+func TestQuantisedFilesAreVerified(t *testing.T) {
+	onnxruntime := export.Engine{Name: "onnxruntime", Engine: orttest.Engine(t)}
+	trained := kinds(t)["none"]
+	file, _, err := export.Velocity(t.Context(), trained, export.Options{Checks: checks()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := onnx.Unmarshal(bytes.Clone(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := m.Main.Node[len(m.Main.Node)-1]
+	last.Output[0] = "whole"
+	m.Main.Node = append(m.Main.Node,
+		&onnx.Node{Name: "q", OpType: "DynamicQuantizeLinear", Input: []string{"whole"}, Output: []string{"bytes", "scale", "zero"}},
+		&onnx.Node{Name: "dq", OpType: "DequantizeLinear", Input: []string{"bytes", "scale", "zero"}, Output: []string{"velocity"}})
+	c := export.Checks{Reference: checks().Reference, Engines: []export.Engine{onnxruntime}, Edited: true, Tolerance: 0.02}
+	if got, want := lines(t, m.Marshal(), c), "--run RUN --edited --parity onnxruntime"; !strings.Contains(got, want) {
+		t.Errorf("without the run:\n%swant %q", got, want)
+	}
+	c.Model = trained
+	got := lines(t, m.Marshal(), c)
+	if strings.Contains(got, "FAIL") || strings.Contains(got, "error") || !strings.Contains(got, "note: edited: node ") || strings.Count(got, "PASS") != 4 {
+		t.Errorf("against the run:\n%s", got)
+	}
+	if c.Tolerance = 1e-4; !strings.Contains(lines(t, m.Marshal(), c), "FAIL") {
+		t.Error("rounding to 8 bits is within 1e-4")
 	}
 }

@@ -114,7 +114,9 @@ func (f *declaring) run(cmd *cobra.Command, path string) error {
 		return err
 	}
 	if o.Tolerance = f.tolerance; velocity {
-		err = tryDeclared(cmd, file, o.Checks)
+		if err = tryDeclared(cmd, file, o.Checks); err == nil {
+			file, err = export.Sealed(file)
+		}
 	} else {
 		file, err = otherGraph(cmd, file, f.graph, o)
 	}
