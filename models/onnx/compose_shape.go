@@ -11,8 +11,13 @@ import (
 // The formulas of operators that move numbers, or multiply and add them along dimensions. What they need to know before the run (repeats, pads, axes,
 // lengths) must be fixed in the file.
 
-// maxParts bounds the nodes that a formula adds for the parts of a dimension.
-const maxParts = 1 << 10
+// What a formula adds is bounded, for a file of a few bytes a node can ask for any number of them: the copies that Tile joins, the nodes of a product and the
+// side of a sum's triangle, the numbers of a mask.
+const (
+	maxParts   = 1 << 10
+	maxFactors = 1 << 6
+	maxMask    = 1 << 16
+)
 
 // fixed is the integers that input i holds.
 func (c *conversion) fixed(i int, what string) ([]int, error) {
@@ -80,7 +85,7 @@ func reduceProd(b *graph.Builder, c *conversion) *graph.Value {
 	slices.Reverse(axes)
 	for _, axis := range axes {
 		n, ok := s[axis].Fixed()
-		if !ok || n > maxParts {
+		if !ok || n > maxFactors {
 			return b.Fail(notRead("%s over a length of %v", c.op, s[axis]))
 		}
 		x = timesParts(b, x, axis, n)
@@ -250,7 +255,7 @@ func cumSum(b *graph.Builder, c *conversion) *graph.Value {
 		return b.Fail(err)
 	}
 	n, ok := s[axis].Fixed()
-	if !ok || n > maxParts {
+	if !ok || n > maxFactors {
 		return b.Fail(notRead("CumSum over a length of %v", s[axis]))
 	}
 	without, reverse := c.integer("exclusive", 0) != 0, c.integer("reverse", 0) != 0
@@ -284,7 +289,7 @@ func trilu(b *graph.Builder, c *conversion) *graph.Value {
 	}
 	k := append(shift, 0)[0]
 	lengths, ok := s[max(0, len(s)-2):].Ints()
-	if !ok || len(lengths) != 2 || lengths[0]*lengths[1] > maxParts*maxParts {
+	if !ok || len(lengths) != 2 || max(lengths[0], lengths[1]) > maxMask || lengths[0]*lengths[1] > maxMask {
 		return b.Fail(notRead("Trilu of matrices %v", s))
 	}
 	keep := make([]bool, 0, lengths[0]*lengths[1])
