@@ -23,6 +23,14 @@ func folder(path string) bool {
 	return strings.HasSuffix(path, "/") || strings.HasSuffix(path, string(filepath.Separator)) || err == nil && info.IsDir()
 }
 
+// free refuses what absent and vacant refuse, of a file and of a folder.
+func free(cmd *cobra.Command, path string, force bool) error {
+	if folder(path) {
+		return vacant(cmd, path, force)
+	}
+	return absent(path, force)
+}
+
 // oneGraph are the flags of export that shape one graph, and say nothing of a bundle.
 var oneGraph = []string{"graph", "unroll", "adaptive", "profile", "divergence"}
 

@@ -38,11 +38,7 @@ Into a folder go all of these graphs, with a manifest, test data, the weights, a
   fmtool export bundle/ --run runs/moons`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			check := func(path string) error { return absent(path, force) }
-			if folder(args[0]) {
-				check = func(path string) error { return vacant(cmd, path, force) }
-			}
-			if err := check(args[0]); err != nil {
+			if err := free(cmd, args[0], force); err != nil {
 				return err
 			}
 			dir := run

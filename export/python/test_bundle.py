@@ -129,6 +129,17 @@ def test_fine_tune(bundle, run, name, tmp_path):
     assert all(np.array_equal(v, state["ema." + k]) for k, v in weights.items())
 
 
+def test_too_old(bundle, monkeypatch):
+    """An onnxruntime below a graph's minimum is told so, and verifies what it can."""
+    loaded = program(bundle("moons"))
+    model, lines = loaded.Bundle(bundle("moons")), []
+    monkeypatch.setattr(loaded.onnxruntime, "__version__", "1.13.1")
+    with pytest.raises(RuntimeError, match="sample.onnx needs onnxruntime 1.14 or later, and this is 1.13.1"):
+        model.sample(3)
+    assert model.verify(lines.append) == [] and any(line.startswith("skip sample.onnx") for line in lines)
+    assert any(line.startswith("PASS sampler.onnx") for line in lines)
+
+
 def test_guidance(bundle):
     """With guidance inside, weight 1 is the plain sampler and more is not; without, it is refused."""
     guided, plain = opened(bundle("labels", "--guidance")), opened(bundle("labels"))
