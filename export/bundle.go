@@ -92,7 +92,7 @@ func (w *bundler) graph(ctx context.Context, r recipe) error {
 	if err != nil {
 		return err
 	}
-	w.report.Rows = append(w.report.Rows, report.Of(string(r.kind)+".onnx").Rows...)
+	w.report.Add(report.Of(string(r.kind) + ".onnx"))
 	g, model, err := graphOf(file, string(r.kind))
 	if err != nil {
 		return err
