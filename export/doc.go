@@ -16,6 +16,8 @@
 // graph evaluates the velocity more than once it is a function that is called with them. Metadata (keys io.fmtool.*) say all that a consumer must know, and the
 // doc string says it in words. The same model gives the same bytes.
 //
+// ManualOf says of any file what its inputs and outputs mean, known for ours and guessed for others, and writes programs in Python and Go that run it.
+//
 // Declare makes a velocity file of a network from elsewhere, whose nodes it leaves as they are, by what is declared of its inputs and output.
 //
 // Bundle makes all of these graphs and what a consumer wants beside them, file by file: a manifest with the meaning of every input and output and the SHA-256 of

@@ -111,7 +111,8 @@ func (m Manual) Notes() (list []string) {
 	}
 	s := *m.spec
 	if m.Kind == string(flow.VelocityKind) {
-		list = append(list, fmt.Sprintf("A velocity field u(x, t) on samples of %v numbers in model space; t = 0 is noise, t = 1 is data; schedule %s.", s.Dims, s.Schedule.Name()))
+		list = append(list, fmt.Sprintf("A velocity field u(x, t) on samples of %v numbers in model space; t = 0 is noise, t = 1 is data; schedule %s.",
+			s.Dims, s.Schedule.Name()))
 	}
 	if s.TimeMin > 0 || s.TimeMax < 1 {
 		list = append(list, fmt.Sprintf("It was trained at t from %.4g to %.4g; outside, the velocity at the nearer end is given.", s.TimeMin, s.TimeMax))

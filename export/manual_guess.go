@@ -73,7 +73,8 @@ func (m Manual) Declaration() string {
 	if at == "" || x.Name == "" || u == "" || strings.ContainsFunc(x.Name+at+u+m.name, unicode.IsControl) {
 		return ""
 	}
-	return fmt.Sprintf("fmtool declare %s -o model.onnx --input-x %s --input-t %s --output-u %s --time-range 0:1", quoted(m.name), quoted(x.Name), quoted(at), quoted(u))
+	return fmt.Sprintf("fmtool declare %s -o model.onnx --input-x %s --input-t %s --output-u %s --time-range 0:1",
+		quoted(m.name), quoted(x.Name), quoted(at), quoted(u))
 }
 
 // plainWord is a word that no shell reads otherwise.

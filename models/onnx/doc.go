@@ -21,7 +21,9 @@
 // "parameter". An initialiser that is also an input (an input with a default value) is read as the initialiser alone.
 //
 // Check tells what is wrong with a model. Validate is for files of others: it bounds size, nodes, depth and tensors before an engine sees the file,
-// and Embed takes data from files beside it, contained in its folder.
+// and Embed takes data from files beside it, contained in its folder. Inspect tells of any model what it holds, costs and needs, and what to beware of,
+// without running it; Compare tells where two models differ.
+//
 // Left out of programs: external data (refused until they are embedded),
 // sparse initialisers, strings, sequences, maps and optionals as values of a program; the message keeps them all.
 package onnx

@@ -20,7 +20,8 @@ const arithmetic = `Gemm MatMul Add Sub Mul Div Pow Sigmoid Tanh Exp Log Sqrt Si
 	Mean Less Equal Greater Where Mod CumSum InstanceNormalization GroupNormalization BatchNormalization Conv ConvTranspose
 	GlobalAveragePool AveragePool MaxPool Resize Einsum Attention RMSNormalization Atan Acos Sinh RandomNormalLike`
 
-// kernelGaps were measured by opening models of one node on releases 1.20.1, 1.21.1, 1.24.4, 1.27.0 and 1.32.0; TestKernelGaps opens them again on the installed one.
+// kernelGaps were measured by opening models of one node on releases 1.20.1, 1.21.1, 1.24.4, 1.27.0 and 1.32.0; TestKernelGaps opens them again on the
+// installed one.
 var kernelGaps = []kernelGap{
 	{"bfloat16", arithmetic, 1, ""},
 	{"bfloat16", "LayerNormalization", 1, "1.32"},

@@ -8,7 +8,8 @@ import (
 
 // Paths of somebody's machine. In names of nodes and values a slash separates layers, so there only the folders of users count.
 var (
-	anyPath = regexp.MustCompile(`(?:^|[\s"'=(\[{:,;<])((?:/(?:home|Users|root|tmp|var|opt|usr|mnt|media|data|srv|private|workspace|workspaces|scratch|nfs|gpfs|lustre|content|kaggle)/` +
+	anyPath = regexp.MustCompile(`(?:^|[\s"'=(\[{:,;<])((?:/(?:home|Users|root|tmp|var|opt|usr|mnt|media|data|srv|private|workspace|workspaces|scratch|nfs|gpfs|` +
+		`lustre|content|kaggle)/` +
 		`[^\s"',;:()<>\[\]{}]+)|(?:[A-Za-z]:\\[^\s"',;()<>]+)|(?:\\\\[A-Za-z0-9._-]+\\[^\s"',;()<>]+)|(?:file://[^\s"',;()<>]+))`)
 	userPath = regexp.MustCompile(`((?:/(?:home|Users)/[^\s"',;:()<>]+)|(?:[A-Za-z]:\\[^\s"',;()<>]+))`)
 	userName = regexp.MustCompile(`(?:/home/|/Users/|[A-Za-z]:\\Users\\)([^/\\\s"',;:()<>]+)`)

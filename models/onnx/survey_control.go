@@ -23,7 +23,8 @@ type LoopCost struct {
 
 // walk follows a graph inside f, with given inputs where f has more to say than the graph's own declarations, and returns its outputs.
 func (s *survey) walk(g *Graph, given []known, f *frame, t *tally) []known {
-	inner := &frame{values: map[string]known{}, outer: f, declared: declaredTypes(g), opset: f.opset, call: f.call, inside: f.inside, tally: t, depth: f.depth + 1}
+	inner := &frame{values: map[string]known{}, outer: f, declared: declaredTypes(g), opset: f.opset, call: f.call, inside: f.inside, tally: t,
+		depth: f.depth + 1}
 	for i, in := range g.Input {
 		v := known{}
 		if i < len(given) {

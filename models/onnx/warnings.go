@@ -71,7 +71,8 @@ func (m *Model) unusual() (own, none map[string]bool) {
 // oddities say what operators bring with them.
 var oddities = []struct{ ops, warning string }{
 	{"Loop Scan If SequenceMap", "control flow (%s): CUDA graphs refuse it, and the CUDA provider decides each step on the host"},
-	{"RandomNormal RandomNormalLike RandomUniform RandomUniformLike Bernoulli Multinomial", "draws numbers of its own (%s): two runs differ, and no seed can be given"},
+	{"RandomNormal RandomNormalLike RandomUniform RandomUniformLike Bernoulli Multinomial",
+		"draws numbers of its own (%s): two runs differ, and no seed can be given"},
 	{"Gradient Adam Adagrad Momentum", "operators of the training preview (%s), which stock onnxruntime does not have"},
 }
 
@@ -91,7 +92,8 @@ func (m *Model) odd(used []OperatorUse) (list []string) {
 			list = append(list, fmt.Sprintf(o.warning, some(found)))
 		}
 		if found["Loop"] && m.opsetOf() >= 21 {
-			list = append(list, "a Loop of opset "+fmt.Sprint(m.opsetOf())+": onnxruntime for CUDA below "+cudaLate+" runs its operators on the CPU, with copies in between")
+			list = append(list, fmt.Sprintf("a Loop of opset %d: onnxruntime for CUDA below %s runs its operators on the CPU, with copies in between",
+				m.opsetOf(), cudaLate))
 		}
 	}
 	return list
