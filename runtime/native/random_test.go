@@ -19,8 +19,8 @@ type dice struct {
 
 func (d *dice) roll(n int) int { d.pos++; return d.s.Intn(d.pos, n) }
 
-// randomGraph is a program of matrices: elementwise operators with every kind of broadcasting, comparisons and choices, products, transposes, views,
-// reductions, slices, on two sizes that make blocks, rows and columns of all phases; several outputs and a state.
+// randomGraph is a program of matrices: elementwise operators with every kind of broadcasting, comparisons and choices, products, alone and in sums, transposes,
+// views, reductions, slices, on two sizes that make blocks, rows and columns of all phases; several outputs and a state.
 func randomGraph(d *dice, rows, cols int) (*graph.Graph, error) {
 	b := graph.NewBuilder("random")
 	r, c := graph.Sym("R"), graph.Fix(cols)
@@ -41,7 +41,7 @@ func randomGraph(d *dice, rows, cols int) (*graph.Graph, error) {
 	compare := []string{"Less", "Greater", "GreaterOrEqual", "Equal"}
 	for range 3 + d.roll(25) {
 		var v *graph.Value
-		switch d.roll(12) {
+		switch d.roll(14) {
 		case 0:
 			v = b.MatMul(pick(full), w)
 		case 1:
@@ -66,6 +66,11 @@ func randomGraph(d *dice, rows, cols int) (*graph.Graph, error) {
 				full, small = append(full, small[len(small)-1]), small[:len(small)-1]
 			}
 			continue
+		case 10:
+			v = b.Add(b.MatMul(pick(full), w), any())
+		case 11:
+			product := b.Mul(pick(full), any())
+			v = b.Add(product, []*graph.Value{product, any()}[d.roll(2)])
 		default:
 			v = b.Op(binary[d.roll(len(binary))], nil, pick(full), any())
 		}
