@@ -114,6 +114,14 @@ func writeBundle(cmd *cobra.Command, path, dir string, m *models.Model, o export
 	return nil
 }
 
+// none refuses settings that say something to a network from elsewhere, of the bundle in path.
+func (f *fileFlags) none(path string) error {
+	if f.external || f.declared.settings() != nil {
+		return fmt.Errorf("%s is a folder, for a bundle whose manifest says where weights lie and what inputs mean: leave --external-data and declarations out", path)
+	}
+	return nil
+}
+
 // verifyBundle checks the bundle in a folder, which nothing in it leaves.
 func verifyBundle(ctx context.Context, path string, c export.Checks) (export.Report, error) {
 	root, err := os.OpenRoot(path)

@@ -246,6 +246,7 @@ func TestMistakes(t *testing.T) {
 		"raw weights of what":   {[]string{"verify", model, "--raw"}, "--run"},
 		"tolerance of anything": {[]string{"verify", model, "--tolerance", "2"}, "between 0 and 1"},
 		"verify another's run":  {[]string{"verify", plain, "--run", filepath.Join(dir, "run"), "--parity", "native"}, "run: "},
+		"declared bundle":       {[]string{"verify", dir, "--parity", "native", "--input-x", "x"}, "declarations out"},
 		"no bundle":             {[]string{"verify", dir, "--parity", "native"}, "the folder has no manifest.json"},
 		"model is a folder":     {[]string{"sample", dir}, "is a folder"},
 		"diff of others":        {[]string{"diff", model, plain}, "models differ"},

@@ -131,6 +131,9 @@ func (v *verifyFlags) report(cmd *cobra.Command, path string) (export.Report, er
 		return export.Report{}, err
 	}
 	if folder(path) {
+		if err := v.trust.none(path); err != nil {
+			return export.Report{}, err
+		}
 		return verifyBundle(cmd.Context(), path, checks)
 	}
 	return v.trust.verify(cmd.Context(), path, checks)
