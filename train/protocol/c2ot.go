@@ -34,7 +34,7 @@ var c2ot = Protocol{
 		"4,096 test points instead of 10,000; five seeds instead of ten",
 		"angles of the moons are uniform in training, evenly spaced in tests; the publication's are evenly spaced in both",
 	},
-	Quick: "one seed, 8,000 updates, blocks of 64, 2,048 test points",
+	Quick: "one seed, 16,000 updates, 2,048 test points",
 	tasks: []task{{ringToMoons, []string{"FM", "OT", "C2OT"}}},
 	run:   runC2OT,
 	rows: []row{
@@ -96,7 +96,7 @@ func runC2OT(ctx context.Context, j Job) (Result, error) {
 		rate: optim.Rate{Kind: "cosine", Peak: 1e-3}}
 	block, points := 128, 4096
 	if j.Quick {
-		s.updates, block, points = 8_000, 64, 2048
+		s.updates, points = 16_000, 2048
 	}
 	var c *coupler
 	switch j.Method {
