@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"context"
-	"errors"
 
 	"fmtool/models/tensor"
 	"fmtool/runtime/solver"
@@ -12,6 +11,7 @@ import (
 type climb struct {
 	field    VelocityField
 	n, dim   int
+	job      job     // the rows of the batch
 	lo, hi   float64 // the times of training
 	y        tensor.Tensor
 	by       map[int]*ledge // by number of rows
@@ -21,16 +21,14 @@ type climb struct {
 // ledge is the memory for evaluations of some number of rows.
 type ledge struct{ dst, x, t, y tensor.Tensor }
 
-func newClimb(f VelocityField, n int) *climb {
+// newClimb is a batch of n rows of a job of total, from row first on.
+func newClimb(f VelocityField, n, total, first int) *climb {
 	spec := f.Spec()
-	return &climb{field: f, n: n, dim: spec.Dim(), lo: spec.TimeMin, hi: spec.TimeMax, by: map[int]*ledge{}}
+	return &climb{field: f, n: n, dim: spec.Dim(), job: job{total: total, first: first}, lo: spec.TimeMin, hi: spec.TimeMax, by: map[int]*ledge{}}
 }
 
 // solve takes x [n, D], model space, along the times and hands each state to yield. It returns the evaluations of each row.
 func (c *climb) solve(ctx context.Context, a solver.Adaptive, x []float32, times []float64, yield func(solver.State) bool) ([]int, error) {
-	if g, ok := c.field.(*Guided); ok && g.g.Weights != nil {
-		return nil, errors.New("runtime: weights of guidance by row need equal steps for all rows; use one weight, or a method of given steps")
-	}
 	state := make([]float64, len(x))
 	for i, v := range x {
 		state[i] = float64(v)
@@ -54,6 +52,9 @@ func (c *climb) solve(ctx context.Context, a solver.Adaptive, x []float32, times
 // velocity is the right-hand side of some rows; see solver.RowField. The last one stands in for those that fill the batch up.
 func (c *climb) velocity(ctx context.Context, dst, x, t []float64, rows []int) error {
 	r := c.ledge(halves(c.n, len(rows)))
+	if err := about(c.field, job{c.job.total, c.job.first, rows}); err != nil {
+		return err
+	}
 	for i := range r.t.Len() {
 		from := min(i, len(rows)-1)
 		for d, v := range x[from*c.dim : (from+1)*c.dim] {

@@ -9,7 +9,40 @@ import (
 	"fmtool/runtime/engine"
 	"fmtool/runtime/native"
 	"fmtool/runtime/ort/orttest"
+	"fmtool/runtime/solver"
 )
+
+// With steps of their own, rows do not depend on the rows around them on onnxruntime either. Its kernels may round a row otherwise in a batch of another
+// size, which a solver carries on: the last bits may differ, and no more.
+func TestAdaptiveRowsOnOnnxruntime(t *testing.T) {
+	file, _ := networkFile(t, spec(flow.Condition{Kind: flow.Labels, Classes: 3}, 2, 3))
+	m, err := runtime.Open(orttest.Engine(t), file, engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = m.Close() })
+	y := make([]int64, 50)
+	for i := range y {
+		y[i] = int64(i % 4)
+	}
+	draw := func(batch, from, n int) []float32 {
+		dst := tensor.New(tensor.Float32, n, 2, 3)
+		s := runtime.Sampler{Field: m, Adaptive: &solver.Adaptive{RTol: 1e-4, ATol: 1e-4}, Seed: 9, Offset: uint64(from), Batch: batch}
+		if _, err := s.Sample(t.Context(), dst, tensor.Of(y[from:from+n], n)); err != nil {
+			t.Fatal(err)
+		}
+		return dst.Float32()
+	}
+	whole := draw(50, 0, 50)
+	for name, d := range map[string]float64{
+		"in batches of 7": worst32(draw(7, 0, 50), whole), "alone": worst32(draw(50, 20, 1), whole[20*6:21*6]), "among five": worst32(draw(50, 20, 5), whole[20*6:25*6]),
+	} {
+		t.Logf("%s: %g apart, of numbers near 10", name, d)
+		if d > 1e-5 {
+			t.Errorf("%s: %g apart", name, d)
+		}
+	}
+}
 
 // The graph of a field with its divergence is of ordinary operators: onnxruntime gives the same log-densities, exact and by probes, for networks with
 // labels, with vectors and for images.

@@ -14,7 +14,7 @@ import (
 type Guidance struct {
 	// Weight is w of classifier-free guidance [HO22], u = u_∅ + w (u_y − u_∅): 1 is the field itself, at the price of one evaluation.
 	Weight float64
-	// Weights are one w for each row of a call instead of Weight: a Sampler must then draw all rows in one batch.
+	// Weights are one w for each row instead of Weight: of all the rows that a Sampler draws, whatever its batches and its steps.
 	Weights []float64
 	// Lo and Hi bound the times lo ≤ t < hi of guidance [KY24]; Hi 0 or 1: to the end. At other times the field is u_y, at half the price.
 	Lo, Hi float64
@@ -50,25 +50,62 @@ func (g Guidance) hi() float64 {
 	return g.Hi
 }
 
-// weight is w of row i at time t: 1 outside the interval.
-func (g Guidance) weight(i int, t float32) float64 {
-	if t < float32(g.Lo) || g.hi() < 1 && t >= float32(g.hi()) {
-		return 1
-	}
-	if g.Weights != nil {
-		return g.Weights[i]
-	}
-	return g.Weight
+// within tells whether t lies in the interval of guidance.
+func (g Guidance) within(t float32) bool {
+	return t >= float32(g.Lo) && (g.hi() == 1 || t < float32(g.hi()))
 }
 
 func (g Guidance) zero(t float32) bool { return t < float32(g.ZeroUntil) }
+
+// single tells whether one branch gives the velocity of weight w: u_y for 1, and u_∅ for 0 where nothing is fitted to u_y.
+func (g Guidance) single(w float64) bool { return w == 1 || w == 0 && !g.Optimal && g.Rescale == 0 }
 
 // Guided is a field with guidance. It is itself a VelocityField, so that whoever integrates it mixes velocities at every stage of every step.
 type Guided struct {
 	field      VelocityField
 	g          Guidance
 	x, t, y, u tensor.Tensor // both branches: N rows with the condition, then N without
+	each       tensor.Tensor // one branch of each row: its condition, or none
 	rows       uint64
+	job        job
+}
+
+// job is which rows of how many calls are about: those from first on, or those picked, counted from first, the last of which stands in for all beyond.
+type job struct {
+	total, first int // no total: of as many rows as the call has
+	picked       []int
+}
+
+// rowwise is a field with settings for each row of a job, which has to be told what rows it sees.
+type rowwise interface{ about(j job) error }
+
+// about tells a field which rows it sees from now on, if it wants to know.
+func about(f VelocityField, j job) error {
+	if r, ok := f.(rowwise); ok {
+		return r.about(j)
+	}
+	return nil
+}
+
+func (g *Guided) about(j job) error {
+	if w := len(g.g.Weights); w > 0 && j.total > 0 && w != j.total {
+		return fmt.Errorf("runtime: guidance by %d weights of %d rows: give one a row", w, j.total)
+	}
+	g.job = j
+	return nil
+}
+
+// weight is w of row i of a call at time t: 1 outside the interval.
+func (g *Guided) weight(i int, t float32) float64 {
+	switch {
+	case !g.g.within(t):
+		return 1
+	case g.g.Weights == nil:
+		return g.g.Weight
+	case g.job.picked != nil:
+		i = g.job.picked[min(i, len(g.job.picked)-1)]
+	}
+	return g.g.Weights[g.job.first+i]
 }
 
 // Guide wraps a conditional field. It refuses a model without condition and one that was trained without dropping it, whose unconditional
@@ -91,30 +128,43 @@ func (g *Guided) Spec() flow.Spec { return g.field.Spec() }
 // Rows is the number of rows at which the wrapped field was evaluated so far.
 func (g *Guided) Rows() uint64 { return g.rows }
 
-// Velocity implements VelocityField. Where a row is guided it evaluates both branches as one batch of 2N rows; otherwise N rows, or none. Repeating
+// branches is how many evaluations the rows of a call need.
+type branches int
+
+const (
+	noBranch     branches = iota // all keep still
+	givenBranch                  // with the condition, N rows
+	oneBranch                    // some with and some without it, N rows
+	bothBranches                 // both for some row, 2N rows
+)
+
+// Velocity implements VelocityField. Where a row needs both branches it evaluates them as one batch of 2N rows; otherwise N rows, or none. Repeating
 // a call on tensors of the same shapes allocates nothing.
 func (g *Guided) Velocity(ctx context.Context, dst, x, t, y tensor.Tensor) error {
 	n, err := g.check(x, t, y)
 	if err != nil {
 		return err
 	}
-	guided, moving := g.need(n, t.Float32())
-	switch {
-	case !moving:
+	need := g.need(n, t.Float32())
+	switch need {
+	case noBranch:
 		clear(dst.Float32())
 		return nil
-	case !guided:
-		g.rows += uint64(n)
-		err = g.field.Velocity(ctx, dst, x, t, y)
-	default:
+	case bothBranches:
 		g.rows += uint64(2 * n)
 		g.stack(n, x, t, y)
 		err = g.field.Velocity(ctx, g.u, g.x, g.t, g.y)
+	default:
+		g.rows += uint64(n)
+		if need == oneBranch {
+			y = g.pick(n, t.Float32(), y)
+		}
+		err = g.field.Velocity(ctx, dst, x, t, y)
 	}
 	if err != nil {
 		return err
 	}
-	g.combine(dst.Float32(), t.Float32(), guided)
+	g.combine(dst.Float32(), t.Float32(), need == bothBranches)
 	return nil
 }
 
@@ -129,22 +179,67 @@ func (g *Guided) check(x, t, y tensor.Tensor) (n int, err error) {
 	if !labels && !vectors || y.Dim(0) != n {
 		return n, fmt.Errorf("runtime: guidance towards %v of %d rows of a model with %s: give each row its condition", y, n, c.Kind)
 	}
-	if g.g.Weights != nil && len(g.g.Weights) != n {
-		return n, fmt.Errorf("runtime: guidance by %d weights of %d rows: give one a row, and draw all rows in one batch", len(g.g.Weights), n)
+	if w := len(g.g.Weights); w > 0 && g.job.total == 0 && w != n {
+		return n, fmt.Errorf("runtime: guidance by %d weights of %d rows: give one a row", w, n)
 	}
 	return n, nil
 }
 
-// need tells whether some row needs both branches, and whether some row moves at all.
-func (g *Guided) need(n int, t []float32) (guided, moving bool) {
+// need is what the rows that move need.
+func (g *Guided) need(n int, t []float32) branches {
+	most := noBranch
 	for i := range n {
 		at := t[min(i, len(t)-1)]
-		if !g.g.zero(at) {
-			moving = true
-			guided = guided || g.g.weight(i, at) != 1
+		if g.g.zero(at) {
+			continue
+		}
+		switch w := g.weight(i, at); {
+		case !g.g.single(w):
+			return bothBranches
+		case w == 0:
+			most = oneBranch
+		default:
+			most = max(most, givenBranch)
 		}
 	}
-	return guided, moving
+	return most
+}
+
+// pick is the condition of each row of weight 1, and none for the others.
+func (g *Guided) pick(n int, t []float32, y tensor.Tensor) tensor.Tensor {
+	c := g.Spec().Condition
+	if c.Kind == flow.Labels {
+		if g.each.IsZero() || g.each.Dim(0) != n {
+			g.each = tensor.New(tensor.Int64, n)
+		}
+		copy(g.each.Int64(), y.Int64())
+	} else {
+		if g.each.IsZero() || g.each.Dim(0) != n {
+			g.each = tensor.New(tensor.Float32, n, c.Width+1)
+		}
+		marked(g.each.Float32(), y, c.Width)
+	}
+	for i := range n {
+		if g.weight(i, t[min(i, len(t)-1)]) == 1 {
+			continue
+		}
+		if c.Kind == flow.Labels {
+			g.each.Int64()[i] = int64(c.Classes)
+		} else {
+			g.each.Float32()[i*(c.Width+1)+c.Width] = 1
+		}
+	}
+	return g.each
+}
+
+// marked copies vectors [N, width or width + 1] to rows that end in a mark, 0 where the vectors have none.
+func marked(rows []float32, y tensor.Tensor, width int) {
+	given := y.Dim(1)
+	for i := range y.Dim(0) {
+		row := rows[i*(width+1) : (i+1)*(width+1)]
+		row[width] = 0
+		copy(row, y.Float32()[i*given:(i+1)*given])
+	}
 }
 
 // stack fills the batch of both branches.
@@ -174,19 +269,16 @@ func (g *Guided) stack(n int, x, t, y tensor.Tensor) {
 		copy(g.y.Int64(), y.Int64())
 		return
 	}
-	width := c.Width + 1
-	rows, given := g.y.Float32(), y.Dim(1)
+	marked(g.y.Float32(), y, c.Width)
 	for i := range n {
-		rows[i*width+c.Width] = 0
-		copy(rows[i*width:(i+1)*width], y.Float32()[i*given:(i+1)*given])
-		rows[(n+i)*width+c.Width] = 1
+		g.y.Float32()[(n+i+1)*(c.Width+1)-1] = 1
 	}
 }
 
 func twice(dst, v []float32) { copy(dst[copy(dst, v):], v) }
 
-// combine writes each row's velocity from its branches, or what the field wrote into dst if there was but one.
-func (g *Guided) combine(dst, t []float32, guided bool) {
+// combine writes each row's velocity from both branches, or leaves what the field wrote into dst if there was but one.
+func (g *Guided) combine(dst, t []float32, both bool) {
 	dim := g.Spec().Dim()
 	for i := range len(dst) / dim {
 		at, row := t[min(i, len(t)-1)], dst[i*dim:(i+1)*dim]
@@ -194,12 +286,12 @@ func (g *Guided) combine(dst, t []float32, guided bool) {
 			clear(row)
 			continue
 		}
-		if !guided {
+		if !both {
 			continue
 		}
 		u := g.u.Float32()
 		with, without := u[i*dim:(i+1)*dim], u[len(u)/2+i*dim:][:dim]
-		if w := g.g.weight(i, at); w == 1 {
+		if w := g.weight(i, at); w == 1 {
 			copy(row, with)
 		} else {
 			g.g.mix(row, with, without, w)

@@ -109,11 +109,13 @@ func TestGuidanceCost(t *testing.T) {
 	}{
 		"weight 1":           {runtime.Guidance{Weight: 1}, n * steps},
 		"everywhere":         {runtime.Guidance{Weight: 3}, 2 * n * steps},
-		"unconditional":      {runtime.Guidance{}, 2 * n * steps},
+		"unconditional":      {runtime.Guidance{}, n * steps},
+		"fitted to u_y":      {runtime.Guidance{Optimal: true}, 2 * n * steps},
 		"a quarter":          {runtime.Guidance{Weight: 3, Lo: 0.5, Hi: 0.75}, n*steps + n*steps/4},
 		"from the middle":    {runtime.Guidance{Weight: 3, Lo: 0.5}, n*steps + n*steps/2},
 		"two zero steps":     {runtime.Guidance{Weight: 3, Optimal: true, ZeroUntil: 2. / steps}, 2 * n * (steps - 2)},
 		"rows of 1":          {runtime.Guidance{Weights: []float64{1, 1, 1}}, n * steps},
+		"rows of 0 and 1":    {runtime.Guidance{Weights: []float64{1, 0, 1}}, n * steps},
 		"one row of another": {runtime.Guidance{Weights: []float64{1, 2, 1}}, 2 * n * steps},
 	} {
 		f := &formula{u: curved, drop: 0.1}
@@ -149,7 +151,7 @@ func TestGuidanceFormulas(t *testing.T) {
 		"marked":  {v, tensor.Of([]float32{1, -1, 0, 0.5, 2, 0}, 2, 3)},
 	} {
 		for form, g := range map[string]runtime.Guidance{
-			"plain": {Weight: 3}, "rows": {Weights: []float64{2, -1}}, "interval": {Weight: 3, Lo: 0.5, Hi: 0.7}, "rescaled": {Weight: 3, Rescale: 0.7},
+			"plain": {Weight: 3}, "rows": {Weights: []float64{2, -1}}, "none": {}, "none and all": {Weights: []float64{0, 1}}, "none, fitted": {Optimal: true}, "interval": {Weight: 3, Lo: 0.5, Hi: 0.7}, "rescaled": {Weight: 3, Rescale: 0.7},
 			"optimal": {Weight: 3, Optimal: true}, "zero": {Weight: 3, ZeroUntil: 0.5}, "all": {Weight: 3, Optimal: true, Rescale: 1, Lo: 0.3, Hi: 0.9, ZeroUntil: 0.2},
 		} {
 			for _, at := range []tensor.Tensor{tensor.Of([]float32{0.6}, 1, 1), tensor.Of([]float32{0.4, 0.6}, 2, 1), tensor.Of([]float32{0.1}, 1, 1)} {
@@ -222,6 +224,51 @@ func TestGuidanceRowsAndMemory(t *testing.T) {
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations a call", n)
+	}
+}
+
+// Each row has its own weight, whatever the batches, by given steps and by steps of the rows' own, on the path of training and on another: a row is what it is
+// when all have its weight.
+func TestGuidanceOfEachRow(t *testing.T) {
+	m := open(t, spec(flow.Condition{Kind: flow.Labels, Classes: 3, Drop: 0.1}, 2))
+	weights := []float64{1, 2, 0, -1, 3, 1, 0.5, 2, 0, 4, 1, 2}
+	y := tensor.Of([]int64{0, 1, 2, 0, 1, 2, 3, 3, 0, 1, 1, 2}, 12)
+	draw := func(s runtime.Sampler, g runtime.Guidance, elsewhere bool) []float32 {
+		t.Helper()
+		s.Field = guide(t, m, g)
+		if elsewhere {
+			var err error
+			if s.Field, err = runtime.Reschedule(s.Field, parse(t, "cosine")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		dst := tensor.New(tensor.Float32, 12, 2)
+		if _, err := s.Sample(t.Context(), dst, y); err != nil {
+			t.Fatal(err)
+		}
+		return dst.Float32()
+	}
+	for name, s := range map[string]runtime.Sampler{
+		"one batch": {Steps: 4}, "batches": {Steps: 4, Batch: 5, Method: solver.Heun}, "own steps": {Adaptive: &solver.Adaptive{RTol: 1e-3, ATol: 1e-3}},
+		"batches of own steps": {Adaptive: &solver.Adaptive{RTol: 1e-3, ATol: 1e-3}, Batch: 9}, "noise": {Steps: 4, SDE: &runtime.SDE{}, Batch: 5},
+	} {
+		for _, elsewhere := range []bool{false, true} {
+			got := draw(s, runtime.Guidance{Weights: weights}, elsewhere)
+			for i, w := range weights {
+				if want := draw(s, runtime.Guidance{Weight: w}, elsewhere)[2*i : 2*i+2]; !slices.Equal(got[2*i:2*i+2], want) {
+					t.Errorf("%s, elsewhere %v: row %d is %v, with all weights %g %v", name, elsewhere, i, got[2*i:2*i+2], w, want)
+				}
+			}
+		}
+	}
+	s := runtime.Sampler{Field: guide(t, m, runtime.Guidance{Weights: weights}), Steps: 2, Batch: 4}
+	if _, err := s.Sample(t.Context(), tensor.New(tensor.Float32, 4, 2), tensor.New(tensor.Int64, 4)); err == nil || !strings.Contains(err.Error(), "12 weights of 4 rows") {
+		t.Errorf("12 weights of 4 rows: %v", err)
+	}
+	for _, err := range (runtime.Sampler{Field: s.Field, Adaptive: &solver.Adaptive{}, Steps: 2}).Trajectory(t.Context(), 12, y) {
+		if err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -39,6 +39,8 @@ type rescheduled struct {
 
 func (r *rescheduled) Spec() flow.Spec { return r.spec }
 
+func (r *rescheduled) about(j job) error { return about(r.field, j) }
+
 // Velocity implements VelocityField.
 func (r *rescheduled) Velocity(ctx context.Context, dst, x, t, y tensor.Tensor) error {
 	n := x.Dim(0)

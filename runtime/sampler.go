@@ -105,6 +105,7 @@ func (s Sampler) run(ctx context.Context, dst, y tensor.Tensor, reverse bool, st
 	if !y.IsZero() && (y.Rank() < 1 || y.Dim(0) != n) {
 		return Stats{}, fmt.Errorf("runtime: condition %v for %d samples", y, n)
 	}
+	defer about(s.Field, job{}) //nolint:errcheck // no job is refused by none
 	if s.Adaptive != nil {
 		return s.adapt(ctx, dst, y, []float64{times[0], times[len(times)-1]}, start, end)
 	}
@@ -117,6 +118,9 @@ func (s Sampler) run(ctx context.Context, dst, y tensor.Tensor, reverse bool, st
 		}
 		if !y.IsZero() {
 			b.y = rowsOf(y, at, rows)
+		}
+		if err := about(s.Field, job{total: n, first: at}); err != nil {
+			return stats, err
 		}
 		x := b.x.Float32()
 		start(x, at)
@@ -140,7 +144,7 @@ func (s Sampler) adapt(ctx context.Context, dst, y tensor.Tensor, times []float6
 	n, dim := dst.Dim(0), s.Field.Spec().Dim()
 	stats := Stats{Rows: n}
 	for at := 0; at < n; at += s.Batch {
-		c := newClimb(s.Field, min(s.Batch, n-at))
+		c := newClimb(s.Field, min(s.Batch, n-at), n, at)
 		if !y.IsZero() {
 			c.y = rowsOf(y, at, c.n)
 		}
@@ -169,7 +173,7 @@ func (s Sampler) adapt(ctx context.Context, dst, y tensor.Tensor, times []float6
 func finite(rows []float32, at, dim int) error {
 	for i, v := range rows {
 		if v-v != 0 {
-			return fmt.Errorf("runtime: row %d is %g in column %d at the end: the solver leaves the numbers there; take more steps, or look at where the row starts",
+			return fmt.Errorf("runtime: row %d is %g in column %d: the solver leaves the numbers there; take more steps, or look at where the row starts",
 				at+i/dim, v, i%dim)
 		}
 	}

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -18,7 +19,7 @@ type Frame struct {
 
 // Trajectory yields n rows on their way from noise to samples at the times of the grid, Steps and one, the first included. All rows go together; the last
 // frame holds the bits of Sample where these steps are the solver's too, and rows that choose their own steps end one at each time. y is that of
-// Sample. It ends after an error.
+// Sample. It ends after an error, and a frame that holds anything but finite numbers is one.
 func (s Sampler) Trajectory(ctx context.Context, n int, y tensor.Tensor) iter.Seq2[Frame, error] {
 	return func(yield func(Frame, error) bool) {
 		if s.Steps = orElse(s.Steps, 100); s.Method.B == nil {
@@ -56,24 +57,30 @@ func (s Sampler) checkRows(n int, y tensor.Tensor) error {
 func (s Sampler) frames(ctx context.Context, n int, y tensor.Tensor, times []float64, yield func(Frame) bool) error {
 	spec := s.Field.Spec()
 	dim := spec.Dim()
+	defer about(s.Field, job{}) //nolint:errcheck // no job is refused by none
 	f := Frame{X: tensor.New(tensor.Float32, append([]int{n}, spec.Dims...)...)}
+	var broken error
 	show := func(t float64, x []float32, evaluations int) bool {
 		spec.Normaliser.Decode(f.X.Float32(), x, dim)
+		if err := finite(f.X.Float32(), 0, dim); err != nil {
+			broken = fmt.Errorf("at t = %g: %w", t, err)
+			return false
+		}
 		f.T, f.Evaluations = t, evaluations
 		return yield(f)
 	}
 	if s.Adaptive != nil {
-		c, x := newClimb(s.Field, n), make([]float32, n*dim)
+		c, x := newClimb(s.Field, n, n, 0), make([]float32, n*dim)
 		c.y = y
 		s.start(x, 0)
 		_, err := c.solve(ctx, *s.Adaptive, x, times, func(now solver.State) bool { return show(now.T, x, now.Evaluations) })
-		return err
+		return cmp.Or(broken, err)
 	}
 	b := newBatch(s, n)
 	b.y = y
 	s.start(b.x.Float32(), 0)
 	if !show(times[0], b.x.Float32(), 0) {
-		return nil
+		return broken
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -84,7 +91,7 @@ func (s Sampler) frames(ctx context.Context, n int, y tensor.Tensor, times []flo
 		}
 	})
 	if stopped {
-		return nil
+		return broken
 	}
 	return err
 }
