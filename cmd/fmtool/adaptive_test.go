@@ -96,3 +96,26 @@ func TestTimesOfSteps(t *testing.T) {
 		t.Errorf("four even times are the four steps: %v; uneven ones too: %v; %q", even == steps, uneven == steps, err1+err2+err3)
 	}
 }
+
+// Several weights of guidance go to the rows in turn, by their number in the job, by given steps and by chosen ones: a shard holds the rows of the whole.
+func TestWeightsInTurn(t *testing.T) {
+	_, model := small(t)
+	for _, solver := range []string{"heun", "dopri5"} {
+		draw := func(args ...string) []string {
+			out, _, err := run(append([]string{"sample", model, "--class", "1", "--engine", "native", "--solver", solver}, args...)...)
+			if err != "" {
+				t.Fatal(err)
+			}
+			return strings.Split(strings.TrimSpace(out), "\n")[1:]
+		}
+		turn, shard := draw("-n", "7", "--batch", "3", "--guidance", "1,3,0"), draw("-n", "3", "--offset", "4", "--guidance", "1,3,0")
+		for i, w := range []string{"1", "3", "0", "1", "3", "0", "1"} {
+			if want := draw("-n", "7", "--guidance", w)[i]; turn[i] != want || i >= 4 && shard[i-4] != want {
+				t.Errorf("%s, row %d: %s, by weight %s alone %s, in a shard %v", solver, i, turn[i], w, want, shard)
+			}
+		}
+		if turn[1] == draw("-n", "7")[1] {
+			t.Error("guidance does nothing here: the test shows nothing")
+		}
+	}
+}

@@ -151,6 +151,7 @@ func plotCurve(c quality.Curve, title string) (*plot.Plot, error) {
 	if logY {
 		logarithmic(p)
 	}
+	roomForLegend(p, lines, len(order)+1)
 	return p, nil
 }
 

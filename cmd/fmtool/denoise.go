@@ -13,14 +13,13 @@ import (
 )
 
 type denoiseFlags struct {
-	engines engineFlags
-	file    fileFlags
-	given   givenFlags
-	d       runtime.Denoiser
-	noise   bool
-	seed    uint64
-	out     string
-	force   bool
+	modelFlags
+	given givenFlags
+	d     runtime.Denoiser
+	noise bool
+	seed  uint64
+	out   string
+	force bool
 }
 
 func denoiseCommand() *cobra.Command {
@@ -35,7 +34,7 @@ or numbers of the data where they have them.`,
 		Example: `  fmtool denoise digits.onnx noisy.npy --time 0.6 -o clean.npy
   fmtool denoise digits.onnx digits --time 0.3 --noise --unconditional -o digits.png`,
 		Args: cobra.ExactArgs(2),
-		RunE: f.file.guard(func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1]) }),
+		RunE: f.guard(func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1]) }),
 	}
 	s := cmd.Flags()
 	s.Float64Var(&f.d.Time, "time", 0, "time t of the rows, from 0, noise, to 1, data")
@@ -45,8 +44,7 @@ or numbers of the data where they have them.`,
 	s.StringVarP(&f.out, "out", "o", "", "file to write: .csv, .npy or .png (default: CSV on standard output)")
 	s.BoolVar(&f.force, "force", false, "replace an existing file")
 	f.given.add(cmd)
-	f.engines.add(cmd)
-	f.file.add(cmd)
+	f.modelFlags.add(cmd)
 	return cmd
 }
 
@@ -64,13 +62,9 @@ func (f *denoiseFlags) run(cmd *cobra.Command, path, source string) error {
 			return err
 		}
 	}
-	file, err := f.file.read(path)
+	file, spec, err := f.read(path)
 	if err != nil {
 		return err
-	}
-	spec, _, err := runtime.Describe(file)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
 	}
 	write, err := (&sampleFlags{out: f.out}).writer(spec)
 	if err != nil {
@@ -83,13 +77,9 @@ func (f *denoiseFlags) run(cmd *cobra.Command, path, source string) error {
 	if err != nil {
 		return err
 	}
-	e, err := f.engines.open()
+	m, err := f.open(path, file)
 	if err != nil {
 		return err
-	}
-	m, err := runtime.Open(e, file, f.engines.options)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
 	}
 	defer m.Close() //nolint:errcheck // it only frees
 	f.d.Field = m

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 
@@ -12,7 +13,6 @@ import (
 
 	"fmtool/models/flow"
 	"fmtool/runtime"
-	"fmtool/runtime/solver"
 	"fmtool/train/checkpoint"
 	"fmtool/train/data"
 	"fmtool/train/metric"
@@ -20,8 +20,10 @@ import (
 )
 
 type evaluateFlags struct {
-	engines     engineFlags
-	file        fileFlags
+	modelFlags
+	drawFlags
+	divergence  divergenceFlags
+	nll         bool
 	o           quality.Options
 	metrics     []string
 	solver      string
@@ -46,22 +48,23 @@ func evaluateCommand() *cobra.Command {
 		Short: "Measure samples against data, beside the sampling floor",
 		Long: `Draw samples and measure how far they are from DATA, which is what train takes: a file, "digits" or a shape. Every distance stands beside its
 sampling floor, the same metric between two disjoint sets of true rows of that size: no sampler does better than the floor. Then the straightness
-of the paths, and quality against the number of evaluations for several solvers. A conditional model is given the labels or numbers of the rows that
+of the paths, and quality against the number of evaluations for several solvers. With --nll, the likelihood of the data, whose floor is how far two true
+samples of that size differ. --guidance, --sde, --schedule, --grid and --shift are those of fmtool sample. A conditional model is given the labels or numbers of the rows that
 it is compared with. Rows that the model was trained on flatter it; other rows of the same source do not.`,
 		Example: `  fmtool evaluate model.onnx moons:n=20000 --data-seed 1 --seeds 5 --plot quality.png
-  fmtool evaluate digits.onnx digits --per-class --metrics sliced-w2,c2st,coverage
+  fmtool evaluate digits.onnx digits --per-class --metrics sliced-w2,c2st,coverage --guidance 2
   fmtool evaluate model.onnx flowers.csv --label species --json`,
 		Args: cobra.ExactArgs(2),
-		RunE: f.file.guard(func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1]) }),
+		RunE: f.guard(func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1]) }),
 	}
 	s := cmd.Flags()
 	s.IntVarP(&f.o.N, "n", "n", 0, "samples a seed (default: 1000, or half the rows)")
 	s.IntVar(&f.o.Seeds, "seeds", 3, "sampling seeds, over which mean and deviation are taken")
 	s.Uint64Var(&f.o.Seed, "seed", 0, "first seed")
 	s.StringSliceVar(&f.metrics, "metrics", nil, fmt.Sprintf("metrics, of %q (default: all but w1 and sinkhorn)", metric.Names()))
-	s.StringVar(&f.solver, "solver", "euler", "solver of the distances")
+	s.StringVar(&f.solver, "solver", "euler", "solver of the distances; with --sde euler-maruyama or stochastic-heun")
 	s.IntVar(&f.steps, "steps", 100, "steps of that solver")
-	s.StringSliceVar(&f.solvers, "solvers", []string{"euler", "midpoint", "heun", "rk4"}, "solvers of quality against evaluations; \"none\" leaves it out")
+	s.StringSliceVar(&f.solvers, "solvers", []string{"euler", "midpoint", "heun", "rk4"}, "solvers (with --sde: both of those) of quality against evaluations; \"none\" leaves it out")
 	s.IntSliceVar(&f.evaluations, "evaluations", []int{1, 2, 4, 8, 16, 32, 64}, "evaluations that they may spend on a sample")
 	s.Float64SliceVar(&f.tolerances, "tolerances", []float64{1e-1, 1e-2, 1e-3, 1e-4}, "tolerances of dopri5 with steps of each sample's own; 0 leaves it out")
 	s.StringVar(&f.curve, "curve", "", "metric of quality against evaluations (default: the first of --metrics that is a distance)")
@@ -72,23 +75,29 @@ it is compared with. Rows that the model was trained on flatter it; other rows o
 	s.StringVar(&f.plot, "plot", "", "picture of quality against evaluations to write: .png or .svg")
 	s.BoolVar(&f.asJSON, "json", false, "print the report as JSON")
 	s.BoolVar(&f.force, "force", false, "replace an existing picture")
-	f.engines.add(cmd)
-	f.file.add(cmd)
+	s.BoolVar(&f.nll, "nll", false, "the negative log-likelihood of the data too, along the model's own path by rk4 in 100 steps")
+	f.divergence.add(cmd)
+	f.drawFlags.add(cmd)
+	f.modelFlags.add(cmd)
 	return cmd
 }
 
 func (f *evaluateFlags) run(cmd *cobra.Command, path, source string) error {
-	rule, rules, curve, err := f.parse()
+	probes, err := f.check(cmd)
 	if err != nil {
 		return err
 	}
-	file, err := f.file.read(path)
+	file, spec, err := f.read(path)
 	if err != nil {
 		return err
 	}
-	spec, _, err := runtime.Describe(file)
+	rule, rules, err := f.rules(cmd, spec)
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return err
+	}
+	curve, err := f.curveMetric()
+	if err != nil {
+		return err
 	}
 	set, err := data.Load(source, f.dataOptions(spec))
 	if err != nil {
@@ -99,26 +108,28 @@ func (f *evaluateFlags) run(cmd *cobra.Command, path, source string) error {
 			return err
 		}
 	}
-	e, err := f.engines.open()
+	m, err := f.open(path, file)
 	if err != nil {
 		return err
-	}
-	m, err := runtime.Open(e, file, f.engines.options)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
 	}
 	defer m.Close() //nolint:errcheck // it only frees
 	f.o.Progress = sampleProgress(cmd.ErrOrStderr())
-	j, err := quality.New(m, set, f.o)
+	j, err := f.judge(m, set)
 	if err != nil {
 		return err
 	}
-	r := quality.Report{Model: filepath.Base(path), Data: source, N: j.N, Seeds: j.Seeds, Solver: rule.Method.Name, Steps: rule.Steps, Evaluations: rule.Evaluations()}
+	r := quality.Report{Model: filepath.Base(path), Data: source, N: j.N, Seeds: j.Seeds, Solver: rule.Name(), Steps: rule.Steps, Drawn: f.drawn(cmd)}
 	if r.Distances, err = j.Distances(cmd.Context(), rule); err != nil {
 		return err
 	}
-	if r.Paths, err = j.Paths(cmd.Context(), rule); err != nil {
+	r.Evaluations = int(math.Round(j.Spent()))
+	if r.Paths, err = f.paths(cmd, j, rule); err != nil {
 		return err
+	}
+	if f.nll {
+		if r.Likelihood, err = f.likelihood(cmd, j, path, file, probes); err != nil {
+			return err
+		}
 	}
 	if f.perClass {
 		if r.Classes, err = j.Classes(cmd.Context(), rule); err != nil {
@@ -135,58 +146,44 @@ func (f *evaluateFlags) run(cmd *cobra.Command, path, source string) error {
 	return f.report(cmd, r)
 }
 
-// parse settles the names of the flags, before anything is computed.
-func (f *evaluateFlags) parse() (rule quality.Rule, rules []quality.Rule, curve metric.Metric, err error) {
+// check settles the flags that need no model.
+func (f *evaluateFlags) check(cmd *cobra.Command) (d runtime.Divergence, err error) {
 	if f.o.Seeds < 1 || f.steps < 1 || f.o.N < 0 {
-		return rule, nil, curve, fmt.Errorf("%d samples, %d seeds, %d steps: want positive numbers", f.o.N, f.o.Seeds, f.steps)
+		return d, fmt.Errorf("%d samples, %d seeds, %d steps: want positive numbers", f.o.N, f.o.Seeds, f.steps)
 	}
-	if rule.Method, err = solver.Parse(f.solver); err != nil {
-		return rule, nil, curve, err
-	}
-	rule.Steps = f.steps
 	for _, name := range f.metrics {
 		m, err := metric.Parse(name)
 		if err != nil {
-			return rule, nil, curve, err
+			return d, err
 		}
 		f.o.Metrics = append(f.o.Metrics, m)
 	}
-	if curve, err = f.curveMetric(); err != nil {
-		return rule, nil, curve, err
-	}
-	if slices.Equal(f.solvers, []string{"none"}) {
-		if f.plot != "" {
-			return rule, nil, curve, errors.New("--plot draws quality against evaluations; leave --solvers none out")
-		}
-		return rule, nil, curve, nil
-	}
-	var methods []solver.Tableau
-	for _, name := range f.solvers {
-		m, err := solver.Parse(name)
-		if err != nil {
-			return rule, nil, curve, err
-		}
-		methods = append(methods, m)
-	}
-	rules = quality.Budgets(methods, f.evaluations)
-	for _, tolerance := range f.tolerances {
-		if !(tolerance >= 0 && tolerance < 1) {
-			return rule, nil, curve, fmt.Errorf("tolerance %g: want a number between 0 and 1", tolerance)
-		}
-		if tolerance > 0 {
-			rules = append(rules, quality.Rule{Tolerance: tolerance})
-		}
-	}
-	if rules == nil {
-		return rule, nil, curve, fmt.Errorf("no solver of %v can spend exactly %v evaluations; want multiples of its stages", f.solvers, f.evaluations)
-	}
 	if f.plot != "" {
-		if err := absent(f.plot, f.force); err != nil {
-			return rule, nil, curve, err
+		if slices.Equal(f.solvers, []string{"none"}) {
+			return d, errors.New("--plot draws quality against evaluations; leave --solvers none out")
 		}
-		_, _, err = canvasFor(f.plot, 1, 1)
+		if err := absent(f.plot, f.force); err != nil {
+			return d, err
+		}
+		if _, _, err := canvasFor(f.plot, 1, 1); err != nil {
+			return d, err
+		}
 	}
-	return rule, rules, curve, err
+	if err := f.divergence.check(cmd.Flags().Changed, "nll", f.nll); err != nil {
+		return d, err
+	}
+	return f.divergence.parse(f.o.Seed)
+}
+
+// likelihood is that of the data.
+func (f *evaluateFlags) likelihood(cmd *cobra.Command, j *quality.Judge, path string, file []byte, d runtime.Divergence) (*quality.Density, error) {
+	m, err := f.modelFlags.divergence(path, file, d)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close() //nolint:errcheck // it only frees
+	density, err := j.Likelihood(cmd.Context(), m)
+	return &density, err
 }
 
 // curveMetric is the metric of quality against evaluations.

@@ -33,6 +33,27 @@ func (f *divergenceFlags) add(cmd *cobra.Command) {
 	s.StringVar(&f.kind, "probe-kind", "rademacher", "probes of rademacher (±1) or gaussian numbers")
 }
 
+// check refuses the flags where no log-density is asked for, by the flag of the given name.
+func (f *divergenceFlags) check(given func(name string) bool, asking string, asked bool) error {
+	for _, name := range []string{"probes", "probe-kind"} {
+		if !asked && given(name) {
+			return fmt.Errorf("--%s is for log-densities; add --%s", name, asking)
+		}
+	}
+	if !asked {
+		return nil
+	}
+	for _, c := range []struct{ name, why string }{
+		{"sde", "a stochastic sampler has no flow to follow"}, {"guidance", "guided samples follow another field than the model's"},
+		{"schedule", "it is computed along the model's own path"}, {"source", "it needs samples that start at noise"},
+	} {
+		if given(c.name) {
+			return fmt.Errorf("--%s and --%s exclude each other: %s", asking, c.name, c.why)
+		}
+	}
+	return nil
+}
+
 func (f *divergenceFlags) parse(seed uint64) (runtime.Divergence, error) {
 	d := runtime.Divergence{Gaussian: f.kind == "gaussian", Seed: seed}
 	if f.kind != "gaussian" && f.kind != "rademacher" {
@@ -50,8 +71,7 @@ func (f *divergenceFlags) parse(seed uint64) (runtime.Divergence, error) {
 }
 
 type likelihoodFlags struct {
-	engines    engineFlags
-	file       fileFlags
+	modelFlags
 	given      givenFlags
 	divergence divergenceFlags
 	adaptive   adaptiveFlags
@@ -78,7 +98,7 @@ WIDTH spreads each over its bin by uniform noise, and bits per number are then a
   fmtool likelihood digits.onnx digits --dequantise 1 --probes 16 --steps 50
   fmtool likelihood model.onnx flowers.csv --label species -o densities.csv`,
 		Args: cobra.ExactArgs(2),
-		RunE: f.file.guard(func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1]) }),
+		RunE: f.guard(func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1]) }),
 	}
 	s := cmd.Flags()
 	s.StringVar(&f.solver, "solver", "rk4", strings.Join(solver.Names(), ", ")+
@@ -94,8 +114,7 @@ WIDTH spreads each over its bin by uniform noise, and bits per number are then a
 	f.adaptive.addTolerances(cmd)
 	f.divergence.add(cmd)
 	f.given.add(cmd)
-	f.engines.add(cmd)
-	f.file.add(cmd)
+	f.modelFlags.add(cmd)
 	return cmd
 }
 
@@ -104,26 +123,18 @@ func (f *likelihoodFlags) run(cmd *cobra.Command, path, source string) error {
 	if err != nil {
 		return err
 	}
-	file, err := f.file.read(path)
+	file, spec, err := f.read(path)
 	if err != nil {
 		return err
-	}
-	spec, _, err := runtime.Describe(file)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
 	}
 	set, y, err := f.given.load(spec, source)
 	if err != nil {
 		return err
 	}
-	e, err := f.engines.open()
+	f.engines.options.MaxBatch, f.engines.options.Float64 = min(set.Len(), f.l.Batch), f.float64
+	m, err := f.modelFlags.divergence(path, file, d)
 	if err != nil {
 		return err
-	}
-	f.engines.options.MaxBatch, f.engines.options.Float64 = min(set.Len(), f.l.Batch), f.float64
-	m, err := runtime.OpenDivergence(e, file, f.engines.options, d)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
 	}
 	defer m.Close() //nolint:errcheck // it only frees
 	if f.dequantise > 0 {

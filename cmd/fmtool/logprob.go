@@ -29,21 +29,8 @@ func (f *logProbFlags) add(cmd *cobra.Command) {
 
 // check refuses what has no log-density here, among the flags that were given, and a file that has no column for it.
 func (f *logProbFlags) check(given func(name string) bool, out string) error {
-	for _, name := range []string{"probes", "probe-kind"} {
-		if !f.on && given(name) {
-			return fmt.Errorf("--%s is for log-densities; add --log-prob", name)
-		}
-	}
-	if !f.on {
-		return nil
-	}
-	for name, why := range map[string]string{
-		"sde": "a stochastic sampler has no flow to follow", "guidance": "guided samples follow another field than the model's",
-		"schedule": "it is computed along the model's own path", "source": "it needs samples that start at noise",
-	} {
-		if given(name) {
-			return fmt.Errorf("--log-prob and --%s exclude each other: %s", name, why)
-		}
+	if err := f.divergence.check(given, "log-prob", f.on); err != nil || !f.on {
+		return err
 	}
 	if out != "" && filepath.Ext(out) != ".csv" {
 		return errors.New("--log-prob adds a column to a CSV; give -o a name that ends in .csv")
@@ -54,7 +41,7 @@ func (f *logProbFlags) check(given func(name string) bool, out string) error {
 // draw fills samples and returns their log-densities, nil unless they are asked for.
 func (f *sampleFlags) draw(cmd *cobra.Command, file []byte, samples, y tensor.Tensor, given *data.Set) ([]float64, error) {
 	if f.logProb.on {
-		return f.logProb.sample(cmd, file, &f.engines, f.s, samples, y)
+		return f.logProb.sample(cmd, file, &f.modelFlags, f.s, samples, y)
 	}
 	stats, err := f.solve(cmd.Context(), samples, y, given)
 	if err == nil && (f.s.Adaptive != nil || f.out != "") {
@@ -80,16 +67,12 @@ func (f *sampleFlags) cost(talk io.Writer, stats runtime.Stats) {
 }
 
 // sample draws samples together with their log-densities, with the sampler's settings.
-func (f *logProbFlags) sample(cmd *cobra.Command, file []byte, engines *engineFlags, s runtime.Sampler, dst, y tensor.Tensor) ([]float64, error) {
+func (f *logProbFlags) sample(cmd *cobra.Command, file []byte, model *modelFlags, s runtime.Sampler, dst, y tensor.Tensor) ([]float64, error) {
 	d, err := f.divergence.parse(s.Seed)
 	if err != nil {
 		return nil, err
 	}
-	e, err := engines.open()
-	if err != nil {
-		return nil, err
-	}
-	m, err := runtime.OpenDivergence(e, file, engines.options, d)
+	m, err := model.divergence("--log-prob", file, d)
 	if err != nil {
 		return nil, err
 	}

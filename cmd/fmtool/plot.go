@@ -28,15 +28,14 @@ import (
 )
 
 type plotFlags struct {
-	engines engineFlags
-	file    fileFlags
-	n       int
-	steps   int
-	seed    uint64
-	solver  string
-	beside  string
-	out     string
-	force   bool
+	modelFlags
+	n      int
+	steps  int
+	seed   uint64
+	solver string
+	beside string
+	out    string
+	force  bool
 }
 
 func plotCommand() *cobra.Command {
@@ -51,7 +50,7 @@ of them in turn. A run is sampled on the native engine, a model on --engine.`,
   fmtool plot digits.onnx -o digits.png
   fmtool plot model.onnx -o paths.svg -n 300 --solver heun --steps 20`,
 		Args: cobra.ExactArgs(1),
-		RunE: f.file.guard(func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) }),
+		RunE: f.guard(func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) }),
 	}
 	s := cmd.Flags()
 	s.IntVarP(&f.n, "n", "n", 1000, "samples")
@@ -61,8 +60,7 @@ of them in turn. A run is sampled on the native engine, a model on --engine.`,
 	s.StringVar(&f.beside, "beside", "", "data set to draw beside the samples")
 	s.StringVarP(&f.out, "out", "o", "plot.png", "picture to write: .png or .svg")
 	s.BoolVar(&f.force, "force", false, "replace an existing file")
-	f.engines.add(cmd)
-	f.file.add(cmd)
+	f.modelFlags.add(cmd)
 	return cmd
 }
 
@@ -142,15 +140,7 @@ func (f *plotFlags) openModel(path string) (*runtime.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := f.engines.open()
-	if err != nil {
-		return nil, err
-	}
-	m, err := runtime.Open(e, file, f.engines.options)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return m, nil
+	return f.open(path, file)
 }
 
 // samples draws samples and trajectories beside the plots, or a grid of images alone.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"fmtool/train"
+	"fmtool/train/metric"
 	"fmtool/train/quality"
 )
 
@@ -81,5 +82,29 @@ func TestPlotLossesOfAnySign(t *testing.T) {
 	p, err := plotCurve(quality.Curve{Metric: "mmd", Better: "near 0", Points: []quality.Point{{Solver: "euler", Evaluations: 1}, {Solver: "euler", Evaluations: 2}}}, "x")
 	if err != nil || writePlots(&bytes.Buffer{}, "x.svg", p) != nil {
 		t.Errorf("a curve at 0: %v", err)
+	}
+}
+
+// However flat the curves, none passes below the legend.
+func TestLegendHidesNoCurve(t *testing.T) {
+	for name, at := range map[string]func(n int) float64{"flat": func(int) float64 { return 0.5 }, "rising": func(n int) float64 { return float64(n) }, "falling": func(n int) float64 { return 1 / float64(n) }} {
+		for _, better := range []metric.Direction{metric.Lower, metric.Higher} {
+			c := quality.Curve{Metric: "w2", Better: better, Floor: metric.Figure{Mean: 0.01, Std: 0.001}}
+			for _, solver := range []string{"euler", "midpoint", "heun", "rk4"} {
+				for n := 1; n <= 64; n *= 2 {
+					c.Points = append(c.Points, quality.Point{Solver: solver, Evaluations: n, Value: metric.Figure{Mean: at(n), Std: at(n) / 10}})
+				}
+			}
+			p, err := plotCurve(c, "test")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range c.Points {
+				x, y := p.X.Norm(float64(v.Evaluations)), p.Y.Norm(v.Value.Mean+v.Value.Std)
+				if x > 1-legendWidth && y > 1-5*entryHeight+1e-9 || y > 1 {
+					t.Errorf("%s, %s is better: a point at %.2f of x and %.2f of y lies under the legend", name, better, x, y)
+				}
+			}
+		}
 	}
 }

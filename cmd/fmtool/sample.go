@@ -22,11 +22,9 @@ import (
 )
 
 type sampleFlags struct {
-	engines  engineFlags
-	file     fileFlags
-	guidance guidanceFlags
+	modelFlags
+	drawFlags
 	logProb  logProbFlags
-	sde      sdeFlags
 	adaptive adaptiveFlags
 	s        runtime.Sampler
 	n        int
@@ -34,9 +32,6 @@ type sampleFlags struct {
 	class    string
 	given    []float64
 	solver   string
-	schedule string
-	grid     string
-	shift    float64
 	source   string
 	out      string
 	beside   string
@@ -56,7 +51,7 @@ whatever the batch, the number of rows or the machine. The file is all that is n
   fmtool sample digits.onnx --per-class 10 -o digits.png
   fmtool sample quakes.onnx -n 1707 --beside earthquakes.csv -o quakes.png`,
 		Args: cobra.ExactArgs(1),
-		RunE: f.file.guard(func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) }),
+		RunE: f.guard(func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) }),
 	}
 	s := cmd.Flags()
 	s.IntVarP(&f.n, "n", "n", 16, "number of samples")
@@ -65,10 +60,7 @@ whatever the batch, the number of rows or the machine. The file is all that is n
 	s.Float64SliceVar(&f.given, "condition", nil, "numbers that all samples are conditioned on, for a model trained with --condition (default: none)")
 	s.IntVar(&f.s.Steps, "steps", 100, "steps of the solver; with bosh3 and dopri5, given, it stands in place of a tolerance")
 	s.StringVar(&f.solver, "solver", "euler", strings.Join(methods(), ", ")+" or ab2")
-	s.StringVar(&f.schedule, "schedule", "", "path to sample along in place of the model's own: a name of train --schedule")
-	s.StringVar(&f.grid, "grid", "", "where the steps lie, quantiles of "+strings.Join(flow.TimesNames(), ", ")+" (default: the model's)")
 	s.Float64SliceVar(&f.s.Times, "times", nil, "times between which to step, from 0 to 1, in place of --steps and --grid")
-	s.Float64Var(&f.shift, "shift", 0, "time shift of the steps in place of the grid's own: above 1 more of them near the noise, 1 for none")
 	s.StringVar(&f.source, "source", "", "data set whose rows, from --offset on, are x0, in data units; for a model trained with --source or --pairs")
 	s.Uint64Var(&f.s.Seed, "seed", 0, "seed of the noise")
 	s.Uint64Var(&f.s.Offset, "offset", 0, "number of the first row, to cut a job into shards")
@@ -77,11 +69,9 @@ whatever the batch, the number of rows or the machine. The file is all that is n
 	s.StringVar(&f.beside, "beside", "", "data set to draw left of a scatter plot")
 	s.BoolVar(&f.force, "force", false, "replace an existing file")
 	f.adaptive.add(cmd)
-	f.guidance.add(cmd)
+	f.drawFlags.add(cmd)
 	f.logProb.add(cmd)
-	f.sde.add(cmd)
-	f.engines.add(cmd)
-	f.file.add(cmd)
+	f.modelFlags.add(cmd)
 	return cmd
 }
 
@@ -94,13 +84,9 @@ func (f *sampleFlags) run(cmd *cobra.Command, path string) error {
 	if err := f.logProb.check(cmd.Flags().Changed, f.out); err != nil {
 		return err
 	}
-	file, err := f.file.read(path)
+	file, spec, err := f.read(path)
 	if err != nil {
 		return err
-	}
-	spec, _, err := runtime.Describe(file)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
 	}
 	if err := f.sde.method(&f.s, f.solver, cmd.Flags().Changed("solver"), spec); err != nil {
 		return err
@@ -137,14 +123,10 @@ func (f *sampleFlags) run(cmd *cobra.Command, path string) error {
 	if err := f.checkWay(spec); err != nil {
 		return err
 	}
-	e, err := f.engines.open()
+	f.engines.options.MaxBatch = min(f.n, f.s.Batch)
+	m, err := f.open(path, file)
 	if err != nil {
 		return err
-	}
-	f.engines.options.MaxBatch = min(f.n, f.s.Batch)
-	m, err := runtime.Open(e, file, f.engines.options)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
 	}
 	defer m.Close() //nolint:errcheck // it only frees
 	if f.s.Field, err = f.path(m); err != nil {
@@ -153,7 +135,7 @@ func (f *sampleFlags) run(cmd *cobra.Command, path string) error {
 	if f.s.Grid, err = f.steps(f.s.Field.Spec()); err != nil {
 		return err
 	}
-	if f.s.Field, err = f.guidance.field(f.s.Field, y, f.s.Steps); err != nil {
+	if f.s.Field, err = f.guidance.field(f.s.Field, y, f.s.Steps, f.n, f.s.Offset); err != nil {
 		return err
 	}
 	f.s.Progress = sampleProgress(cmd.ErrOrStderr())
@@ -187,36 +169,6 @@ func (f *sampleFlags) set(cmd *cobra.Command, file []byte, spec flow.Spec, y ten
 		set.Labels, set.Classes = y.Int64(), spec.Condition.Names
 	}
 	return beside(set, spec, logs), nil
-}
-
-// path is the field on the schedule that is asked for.
-func (f *sampleFlags) path(m runtime.VelocityField) (runtime.VelocityField, error) {
-	if f.schedule == "" {
-		return m, nil
-	}
-	schedule, err := flow.ParseSchedule(f.schedule)
-	if err != nil {
-		return nil, err
-	}
-	return runtime.Reschedule(m, schedule)
-}
-
-// steps is the grid that is asked for, or the model's, with the shift that is asked for in place of its own.
-func (f *sampleFlags) steps(spec flow.Spec) (*flow.Grid, error) {
-	g := spec.Grid
-	if f.grid != "" {
-		var err error
-		if g, err = flow.ParseGrid(f.grid); err != nil {
-			return nil, err
-		}
-	}
-	if err := flow.CheckShift(f.shift); err != nil {
-		return nil, err
-	}
-	if f.shift != 0 {
-		g = g.WithShift(f.shift)
-	}
-	return &g, nil
 }
 
 // maxNumbers is how many numbers, 32 GiB of them, one job holds in memory.

@@ -22,9 +22,14 @@ type Options struct {
 	Seed     uint64                // of the first repeat, the next has the next
 	Floors   int                   // repeats of a floor; 0: 5
 	Source   *data.Set             // rows that samples start at, in data units, for a field that does not start at noise; nil for others
+	Grid     *flow.Grid            // where given steps lie; nil: the field's own
+	Follow   Follow                // what samples of a rule follow, such as a guided field; nil: the field itself
 	Metrics  []metric.Metric       // nil: all of metric.Sets that can be had of N points, but the slow "w1" and "sinkhorn"
 	Progress func(done, total int) // called after each sampling
 }
+
+// Follow is the field that samples of a rule follow, a new one each time.
+type Follow func(r Rule) (runtime.VelocityField, error)
 
 // defaultSamples is N where it is not given.
 const defaultSamples = 1000
@@ -34,7 +39,11 @@ type Judge struct {
 	Options
 	field runtime.VelocityField
 	set   *data.Set // data units, labels in the field's numbers
+	spent float64
 }
+
+// Spent is the evaluations of the field, both branches of guidance counted, for each sample of the last sampling.
+func (j *Judge) Spent() float64 { return j.spent }
 
 // New checks that field and data go together: the same columns, and the labels or vectors that a conditional field is conditioned on.
 func New(field runtime.VelocityField, set *data.Set, o Options) (*Judge, error) {
@@ -72,7 +81,7 @@ func New(field runtime.VelocityField, set *data.Set, o Options) (*Judge, error) 
 			return nil, fmt.Errorf("quality: %s takes at most %d samples, got %d", m.Name, m.Limit, o.N)
 		}
 	}
-	return &Judge{o, field, set}, nil
+	return &Judge{Options: o, field: field, set: set}, nil
 }
 
 // usual are the metrics for n points that are computed unless others are asked for.
@@ -117,23 +126,41 @@ func Conditioned(c flow.Condition, set *data.Set) (*data.Set, error) {
 type Rule struct {
 	Method    solver.Tableau
 	Steps     int
-	Tolerance float64 // above 0: dopri5 with steps of each sample's own, the tolerance relative and absolute
+	Tolerance float64      // above 0: dopri5 with steps of each sample's own, the tolerance relative and absolute
+	SDE       *runtime.SDE // with noise on the way, by its own method in place of Method; nil: without
 }
 
 // Name is the solver's.
 func (r Rule) Name() string {
-	if r.Tolerance > 0 {
+	switch {
+	case r.Tolerance > 0:
 		return "dopri5, adaptive"
+	case r.SDE != nil:
+		return r.SDE.Method.Name
 	}
 	return r.Method.Name
 }
 
-// Evaluations of the field for each sample, by equal steps.
-func (r Rule) Evaluations() int { return r.Steps * r.Method.Stages() }
+// Stages are the evaluations of a step.
+func (r Rule) Stages() int {
+	if r.SDE != nil {
+		return r.SDE.Method.Stages()
+	}
+	return r.Method.Stages()
+}
+
+// Evaluations of the field for each sample, by given steps.
+func (r Rule) Evaluations() int { return r.Steps * r.Stages() }
+
+// Spending is the rule with as many steps as spend exactly n evaluations; false if no number of steps does.
+func (r Rule) Spending(n int) (Rule, bool) {
+	r.Steps = n / r.Stages()
+	return r, n > 0 && n%r.Stages() == 0
+}
 
 // Sampler draws samples of a field by the rule.
 func (r Rule) Sampler(f runtime.VelocityField, seed uint64) runtime.Sampler {
-	s := runtime.Sampler{Field: f, Method: r.Method, Steps: r.Steps, Seed: seed}
+	s := runtime.Sampler{Field: f, Method: r.Method, SDE: r.SDE, Steps: r.Steps, Seed: seed}
 	if r.Tolerance > 0 {
 		s.Adaptive = &solver.Adaptive{RTol: r.Tolerance, ATol: r.Tolerance}
 	}
@@ -145,8 +172,8 @@ func Budgets(methods []solver.Tableau, evaluations []int) []Rule {
 	var out []Rule
 	for _, m := range methods {
 		for _, n := range evaluations {
-			if n > 0 && n%m.Stages() == 0 {
-				out = append(out, Rule{Method: m, Steps: n / m.Stages()})
+			if r, ok := (Rule{Method: m}).Spending(n); ok {
+				out = append(out, r)
 			}
 		}
 	}
@@ -159,19 +186,41 @@ type repeat struct {
 	evaluations   float64 // a sample, on average
 }
 
+// sampler draws n samples by a rule.
+func (j *Judge) sampler(r Rule, seed uint64, n int) (runtime.Sampler, error) {
+	s := r.Sampler(j.field, seed)
+	s.Grid, s.Source = j.Grid, j.start(seed, n)
+	var err error
+	if j.Follow != nil {
+		s.Field, err = j.Follow(r)
+	}
+	return s, err
+}
+
+// shuffled are all rows of a set in the order that a repeat takes them.
+func shuffled(set *data.Set, seed uint64) []int {
+	perm := make([]int, set.Len())
+	noise.New(seed, noise.Comparison).Perm(perm)
+	return perm
+}
+
 // draw makes n samples by a rule for repeat k, beside as many random rows of set.
 func (j *Judge) draw(ctx context.Context, set *data.Set, n, k int, r Rule) (repeat, error) {
-	perm := make([]int, set.Len())
 	seed := j.Seed + uint64(k)
-	noise.New(seed, noise.Comparison).Perm(perm)
-	rows := set.Take(perm[:n])
+	rows := set.Take(shuffled(set, seed)[:n])
 	samples := tensor.New(tensor.Float32, n, set.Dim())
-	s := r.Sampler(j.field, seed)
-	s.Source = j.start(seed, n)
+	s, err := j.sampler(r, seed, n)
+	if err != nil {
+		return repeat{}, err
+	}
 	stats, err := s.Sample(ctx, samples, Condition(j.field.Spec().Condition, rows))
 	if err != nil {
 		return repeat{}, err
 	}
+	if g, guided := s.Field.(*runtime.Guided); guided {
+		stats.Mean = float64(g.Rows()) / float64(n)
+	}
+	j.spent = stats.Mean
 	out := *rows
 	out.Rows = samples.Float32()
 	return repeat{&out, rows, stats.Mean}, nil

@@ -16,28 +16,31 @@ type Report struct {
 	Seeds       int          `json:"seeds"`
 	Solver      string       `json:"solver"`
 	Steps       int          `json:"steps"`
-	Evaluations int          `json:"evaluations"`
+	Evaluations int          `json:"evaluations"`     // for each sample, on average
+	Drawn       string       `json:"drawn,omitempty"` // in which way, where it is not the model's own
 	Distances   []Distance   `json:"distances"`
 	Classes     []Class      `json:"classes,omitempty"`
-	Paths       []PathFigure `json:"paths"`
+	Paths       []PathFigure `json:"paths,omitempty"` // none where noise drives the samples
+	Likelihood  *Density     `json:"likelihood,omitempty"`
 	Curve       *Curve       `json:"curve,omitempty"`
 }
 
 // Print writes the report as aligned tables.
 func (r Report) Print(w io.Writer) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s against %s: %d samples by %s in %d steps (%d evaluations), %s, mean ± deviation over %d seed(s)\n\n",
-		r.Model, r.Data, r.N, r.Solver, r.Steps, r.Evaluations, "floor: two true samples of that size", r.Seeds)
+	drawn := ""
+	if r.Drawn != "" {
+		drawn = " with " + r.Drawn
+	}
+	fmt.Fprintf(&b, "%s against %s: %d samples by %s in %d steps%s (%d evaluations), %s, mean ± deviation over %d seed(s)\n\n",
+		r.Model, r.Data, r.N, r.Solver, r.Steps, drawn, r.Evaluations, "floor: two true samples of that size", r.Seeds)
 	t := table{"metric\tbetter\tsamples\tfloor\tformula\tsource\n"}
 	for _, d := range r.Distances {
 		t.row("%s\t%s\t%v\t%v\t%s\t[%s]\n", d.Metric, d.Better, d.Samples, d.Floor, d.Formula, d.Source)
 	}
 	t.print(&b)
-	t = table{"path\tbetter\tmodel space\tformula\tsource\n"}
-	for _, p := range r.Paths {
-		t.row("%s\t%s\t%v\t%s\t[%s]\n", p.Metric, p.Better, p.Samples, p.Formula, p.Source)
-	}
-	t.print(&b)
+	r.printLikelihood(&b)
+	r.printPaths(&b)
 	r.printClasses(&b)
 	if r.Curve != nil {
 		r.Curve.print(&b)
@@ -47,6 +50,34 @@ func (r Report) Print(w io.Writer) error {
 		_, err = io.WriteString(w, "\n")
 	}
 	return err
+}
+
+// printLikelihood is one row.
+func (r Report) printLikelihood(b *bytes.Buffer) {
+	if r.Likelihood == nil {
+		return
+	}
+	t, d := table{"likelihood\tbetter\tdata\tfloor\tformula\tsource\n"}, r.Likelihood
+	t.row("%s\t%s\t%v\t%v\t%s\t[%s]\n", d.Metric, d.Better, d.Data, d.Floor, d.Formula, d.Source)
+	t.print(b)
+}
+
+// printPaths is a row for each metric; those without a floor say so.
+func (r Report) printPaths(b *bytes.Buffer) {
+	if len(r.Paths) == 0 {
+		return
+	}
+	t := table{"path\tbetter\tmodel space\tfloor\tformula\tsource\n"}
+	for _, p := range r.Paths {
+		floor := "–"
+		if p.Floor != nil {
+			floor = p.Floor.String()
+		}
+		t.row("%s\t%s\t%v\t%s\t%s\t[%s]\n", p.Metric, p.Better, p.Samples, floor, p.Formula, p.Source)
+	}
+	t.print(b)
+	b.Truncate(b.Len() - 1)
+	b.WriteString("–: no floor; straight paths have 0, and detour 1, whatever the number of points\n\n")
 }
 
 // printClasses is a row for each class and a column for each metric, value and floor.

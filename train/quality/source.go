@@ -34,12 +34,16 @@ func (j *Judge) start(seed uint64, n int) tensor.Tensor {
 	return tensor.Of(j.Source.Take(perm[:n]).Rows, n, j.Source.Dim())
 }
 
-// startModel writes x0 in model space: noise, or rows of the source.
-func (j *Judge) startModel(x0 []float32, seed uint64) {
+// starts are N starts of a seed in model space: noise, or rows of the source.
+func (j *Judge) starts(seed uint64) []float32 {
 	spec := j.field.Spec()
-	if j.Source == nil {
-		noise.New(seed, noise.Sampling).Rows(x0, 0, spec.Dim())
-		return
+	x0 := make([]float32, j.N*spec.Dim())
+	if j.Source != nil {
+		spec.Normaliser.Encode(x0, j.start(seed, j.N).Float32())
+		return x0
 	}
-	spec.Normaliser.Encode(x0, j.start(seed, len(x0)/spec.Dim()).Float32())
+	noise.New(seed, noise.Sampling).Rows(x0, 0, spec.Dim())
+	spec.Normaliser.Decode(x0, x0, spec.Dim()) // there and back again: columns that are constant start where they end
+	spec.Normaliser.Encode(x0, x0)
+	return x0
 }
