@@ -57,7 +57,7 @@ func TestEvaluateOtherWays(t *testing.T) {
 		"--sde beta:2":                    {"--sde", "beta:2"},
 		"--schedule cosine":               {"--schedule", "cosine"},
 		"--shift 3":                       {"--shift", "3"},
-		"--grid u-shape":                  {"--grid", "u-shape"},
+		"--grid u-shaped":                 {"--grid", "u-shaped"},
 	} {
 		text, _, failure := run(append([]string{"evaluate", model, "moons:n=100", "--seeds", "1", "--steps", "4", "--evaluations", "4", "--engine", "native", "--json",
 			"--metrics", "energy"}, args...)...)

@@ -15,7 +15,7 @@ func roomForLegend(p *plot.Plot, lines map[string]*errorPoints, entries int) {
 	for _, l := range lines {
 		top = max(top, highest(p, l, 1-legendWidth))
 	}
-	if top <= room {
+	if !(top > room) { // or no number, where the axis has no length yet
 		return
 	}
 	if _, logarithmic := p.Y.Scale.(plot.LogScale); logarithmic {
