@@ -91,7 +91,11 @@ func lengths(n int) map[string]int {
 
 // run evaluates the debug graph on n rows.
 func (b *debugGraph) run(ctx context.Context, p program, n int) ([][]float64, error) {
-	in := append(b.d.inputs(n, 1, 1), b.d.weights(n, 1)...)[:len(b.g.Inputs)]
+	in := append(b.d.inputs(n, 1, 1), b.d.weights(n, 1)...)
+	if len(in) < len(b.g.Inputs) {
+		return nil, fmt.Errorf("export: the velocity inside takes %d inputs, of a %s there are %d", len(b.g.Inputs), b.d.kind, len(in))
+	}
+	in = in[:len(b.g.Inputs)]
 	for i, t := range in {
 		if t.DType().IsFloat() {
 			in[i] = t.Convert(p.float)

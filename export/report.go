@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
+	"unicode"
 )
 
 // Report is what a check found.
@@ -99,7 +101,7 @@ func (r Report) Print(w io.Writer) error {
 	}
 	for _, row := range r.Rows {
 		if row.Refused != "" {
-			fmt.Fprintf(text, "%s\t%s\t%s\t-\t-\t-\t-\t-\t-\tFAIL\t%s\n", row.Graph, row.Engine, row.Library, row.Refused)
+			fmt.Fprintf(text, "%s\t%s\t%s\t-\t-\t-\t-\t-\t-\tFAIL\t%s\n", row.Graph, row.Engine, row.Library, plain(row.Refused))
 			continue
 		}
 		verdict := "PASS"
@@ -107,7 +109,7 @@ func (r Report) Print(w io.Writer) error {
 			verdict = "FAIL"
 		}
 		fmt.Fprintf(text, "%s\t%s\t%s\t%d\t%d\t%.2g\t%.2g\t%s\t%s\t%s\t%s\n", row.Graph, row.Engine, row.Library, row.Batch, row.Threads, row.Worst, row.Tolerance, row.Against, row.Ulps,
-			verdict, row.Layer)
+			verdict, plain(row.Layer))
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if _, err := text.WriteTo(t); err != nil {
@@ -132,7 +134,7 @@ const mostLines = 20
 // few writes the first lines of a list.
 func few(w io.Writer, before string, list []string) {
 	for _, line := range list[:min(len(list), mostLines)] {
-		fmt.Fprintf(w, "%s%s\n", before, line)
+		fmt.Fprintf(w, "%s%s\n", before, plain(line))
 	}
 	if n := len(list) - mostLines; n > 0 {
 		fmt.Fprintf(w, "%s%d more, which JSON lists\n", before, n)
@@ -157,4 +159,14 @@ func (r Report) Of(file string) Report {
 // Add takes in what another report found.
 func (r *Report) Add(o Report) {
 	r.Rows, r.Faults, r.Notes = append(r.Rows, o.Rows...), append(r.Faults, o.Faults...), append(r.Notes, o.Notes...)
+}
+
+// plain is text with names of a file in it, without letters that a terminal obeys.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return -1
+	}, text)
 }

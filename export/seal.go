@@ -25,10 +25,13 @@ type digests struct {
 	Metadata map[string]string `json:"metadata"`
 }
 
+// digestsOf are the sums of a model, with layers' paths of so many parts, 0: as many as are written.
 func digestsOf(m *onnx.Model, depth int) digests {
 	d := digests{Metadata: map[string]string{}}
-	if d.Digests = m.Digests(); depth > 0 {
+	if depth > 0 {
 		d.Digests = m.DigestsAt(depth)
+	} else {
+		d.Digests = m.Digests()
 	}
 	for key, text := range m.Metadata() {
 		if strings.HasPrefix(key, flow.Prefix) && key != keyDigests && key != keySeal {

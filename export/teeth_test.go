@@ -186,6 +186,15 @@ func TestEditedFilesAreVerified(t *testing.T) {
 	}
 }
 
+// A name that a stranger chose moves no cursor of the terminal that prints it.
+func TestReportsPrintPlainText(t *testing.T) {
+	r := export.Report{Faults: []export.Fault{{Check: "digests", Place: "tensor \x1b[2Ja\r\nb", Says: "is gone"}}, Rows: []export.Row{{Layer: "\x1b[1m", Refused: "\x07no"}}}
+	var b strings.Builder
+	if err := r.Print(&b); err != nil || strings.ContainsAny(b.String(), "\x1b\x07\r") || !strings.Contains(b.String(), "tensor [2Jab is gone") {
+		t.Errorf("%v: %q", err, b.String())
+	}
+}
+
 // An unrolled graph is held to the library's solver, as one with a Loop is: its first copy of the network is the field.
 func TestUnrolledHasAReference(t *testing.T) {
 	for name, m := range kinds(t) {

@@ -22,12 +22,36 @@ const maxLayers = 256
 
 // Digests returns those of the model with paths as long as maxLayers allows.
 func (m *Model) Digests() Digests {
-	for depth := 8; depth > 1; depth-- {
-		if d := m.DigestsAt(depth); len(d.Layers) <= maxLayers {
-			return d
+	paths := map[string]bool{} // of all nodes
+	if m.Main != nil {
+		layerPaths(paths, "", m.Main.Node)
+	}
+	for _, f := range m.Functions {
+		layerPaths(paths, f.Name+"/", f.Node)
+	}
+	depth := 8
+	for ; depth > 1; depth-- {
+		cut := map[string]bool{}
+		for path := range paths {
+			cut[layerOf(path, depth)] = true
+		}
+		if len(cut) <= maxLayers {
+			break
 		}
 	}
-	return m.DigestsAt(1)
+	return m.DigestsAt(depth)
+}
+
+// layerPaths notes the names of nodes under path, and of those in their subgraphs.
+func layerPaths(paths map[string]bool, path string, nodes []*Node) {
+	for _, n := range nodes {
+		paths[path+n.Name] = true
+		for _, a := range n.Attribute {
+			if a.G != nil {
+				layerPaths(paths, path+n.Name+"/", a.G.Node)
+			}
+		}
+	}
 }
 
 // DigestsAt returns those with layers of paths of so many parts.
@@ -83,14 +107,14 @@ func (d *digester) nodes(path string, nodes []*Node) {
 			}
 		}
 		bare.Attribute = attributes
-		add(d.layers, d.layer(path+n.Name), encode(nil, &bare))
+		add(d.layers, layerOf(path+n.Name, d.depth), encode(nil, &bare))
 	}
 }
 
-// layer is the path of the layer that a node belongs to; what it is called itself comes last in its name.
-func (d *digester) layer(name string) string {
+// layerOf is the path of the layer that a node belongs to, cut to so many parts; what it is called itself comes last in its name.
+func layerOf(name string, depth int) string {
 	parts := strings.Split(name, "/")
-	return strings.Join(parts[:min(d.depth, max(len(parts)-1, 1))], "/")
+	return strings.Join(parts[:min(depth, max(len(parts)-1, 1))], "/")
 }
 
 func (d *digester) part(name string, text func([]byte) []byte) { add(d.parts, name, text(nil)) }
