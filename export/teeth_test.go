@@ -186,6 +186,25 @@ func TestEditedFilesAreVerified(t *testing.T) {
 	}
 }
 
+// In a bundle, where a file's SHA-256 tells that it was altered, its digests tell what in it.
+func TestBundleNamesWhatWasAltered(t *testing.T) {
+	files := bundleOf(t, smaller(t)["none"], export.Options{}, false)
+	m, err := onnx.Unmarshal(bytes.Clone(files["sampler.onnx"].Data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tensorOf(t, m, "net.out.weight").RawData[1] ^= 1
+	files["sampler.onnx"].Data = m.Marshal()
+	b, err := export.OpenBundle(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := b.Verify(t.Context(), checks())
+	if err == nil || len(r.Faults) != 1 || r.Faults[0].Place != "sampler.onnx: tensor net.out.weight" {
+		t.Errorf("error %v, faults %v; want one, of sampler.onnx: tensor net.out.weight", err, r.Faults)
+	}
+}
+
 // A name that a stranger chose moves no cursor of the terminal that prints it.
 func TestReportsPrintPlainText(t *testing.T) {
 	r := export.Report{Faults: []export.Fault{{Check: "digests", Place: "tensor \x1b[2Ja\r\nb", Says: "is gone"}}, Rows: []export.Row{{Layer: "\x1b[1m", Refused: "\x07no"}}}

@@ -40,15 +40,18 @@ func unit(x float64) float64 {
 	return float64(math.Nextafter32(a, math.MaxFloat32)) - float64(a)
 }
 
-// String is the shares in percent.
+// String is the shares in percent, "-" of nothing.
 func (u Ulps) String() string {
 	total := 0
 	for _, n := range u {
 		total += n
 	}
+	if total == 0 {
+		return "-"
+	}
 	parts := make([]string, len(u))
 	for i, n := range u {
-		parts[i] = fmt.Sprintf("%.3g", 100*float64(n)/float64(max(total, 1)))
+		parts[i] = fmt.Sprintf("%.3g", 100*float64(n)/float64(total))
 	}
 	return strings.Join(parts, " ")
 }

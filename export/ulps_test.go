@@ -32,6 +32,9 @@ func TestUlps(t *testing.T) {
 			t.Errorf("%s came back as %v (%v)", text, back, err)
 		}
 	}
+	if got := (Ulps{}).String(); got != "-" {
+		t.Errorf("shares of nothing %q, want -", got)
+	}
 	if got, want := (Ulps{1, 0, 2, 0, 1}).String(), "25 0 50 0 25"; got != want {
 		t.Errorf("shares %q, want %q", got, want)
 	}
