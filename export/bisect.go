@@ -15,8 +15,8 @@ import (
 	"fmtool/runtime/engine"
 )
 
-// debugGraph is a file's velocity with the result of every operator among its outputs, made of the file's own nodes and weights, by the trainer's names. Engines fuse
-// less in it than in the file: a deviation that it does not show comes from what they do to the whole graph.
+// debugGraph is a file's velocity with the result of every operator among its outputs, made of the file's own nodes and weights, by the trainer's
+// names. Engines fuse less in it than in the file: a deviation that it does not show comes from what they do to the whole graph.
 type debugGraph struct {
 	d         *described
 	g         *graph.Graph
@@ -75,7 +75,8 @@ func withLayers(g *graph.Graph, like []graph.Output) ([]byte, *graph.Graph, erro
 		}
 	}
 	if like != nil && !slices.EqualFunc(like, own.Outputs, func(a, b graph.Output) bool { return a.Name == b.Name }) {
-		return nil, nil, fmt.Errorf("export: the file's operators are not those of the run's model: %d against %d; its layers cannot be compared", len(like), len(own.Outputs))
+		return nil, nil, fmt.Errorf("export: the file's operators are not those of the run's model: %d against %d; its layers cannot be compared",
+			len(like), len(own.Outputs))
 	}
 	m, err := onnx.FromGraph(&own, onnx.Modern, nil)
 	if err != nil {
@@ -116,8 +117,8 @@ func (b *debugGraph) run(ctx context.Context, p program, n int) ([][]float64, er
 	return numbers, nil
 }
 
-// find compares the layers on an engine with float64 and writes, into the rows of each batch, the first that takes more than its share of the tolerance, of half at
-// the start and all at the end; or, if none does, the nearest to its share.
+// find compares the layers on an engine with float64 and writes, into the rows of each batch, the first that takes more than its share of the
+// tolerance, of half at the start and all at the end; or, if none does, the nearest to its share.
 func (b *debugGraph) find(ctx context.Context, c Checks, e Engine, rows []Row) error {
 	ref, err := c.Reference.Open(b.reference, engine.Options{Float64: true})
 	if err != nil {

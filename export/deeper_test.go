@@ -35,7 +35,8 @@ func (f forgetful) Open(file []byte, o engine.Options) (engine.Program, error) {
 	return f.Engine.Open(m.Marshal(), o)
 }
 
-// Bisect names the layer where an engine goes wrong first, by the trainer's name, in files with a Loop and without; and says how near the nearest is where none does.
+// Bisect names the layer where an engine goes wrong first, by the trainer's name, in files with a Loop and without; and says how near the nearest is
+// where none does.
 func TestBisect(t *testing.T) {
 	m := kinds(t)["labels"]
 	for graph, o := range map[string]export.Options{"velocity": {}, "sampler": {}, "sample": {Unroll: 2}, "logprob": {Divergence: export.ProbesDivergence}} {
@@ -62,8 +63,8 @@ func TestBisect(t *testing.T) {
 	}
 }
 
-// With the trained model at hand a file is held to it: a bit of a weight fails with the weight's name, the rows differ, and bisect names its layer, whether or not the
-// digests are still there.
+// With the trained model at hand a file is held to it: a bit of a weight fails with the weight's name, the rows differ, and bisect names its layer,
+// whether or not the digests are still there.
 func TestVerifyAgainstTheRun(t *testing.T) {
 	trained := kinds(t)["none"]
 	for _, graph := range []string{"velocity", "sampler", "sample", "logprob"} {
@@ -99,7 +100,8 @@ func TestVerifyAgainstTheRun(t *testing.T) {
 	}
 }
 
-// An engine whose samples are of another distribution fails; one whose samples differ from the reference's no more than those of other noise do passes.
+// An engine whose samples are of another distribution fails; one whose samples differ from the reference's no more than those of other noise do
+// passes.
 func TestDistributions(t *testing.T) {
 	for graph, o := range map[string]export.Options{"velocity": {}, "sampler": {}, "sample": {Unroll: 4}} {
 		o.Checks = checks()

@@ -18,8 +18,9 @@ const distributionSets, distributionSteps = 5, 50
 // errNoSamples says that a graph draws none.
 var errNoSamples = errors.New("draws no samples to compare the distribution of")
 
-// distributions compare samples that each engine draws in float32 with samples in float64 from other noise, by their energy distance in model space [SR13]: the
-// mean over the sets in float64. It may be three standard deviations above the mean of what lies between two of those, the floor of so many samples.
+// distributions compare samples that each engine draws in float32 with samples in float64 from other noise, by their energy distance in model space
+// [SR13]: the mean over the sets in float64. It may be three standard deviations above the mean of what lies between two of those, the floor of so
+// many samples.
 func (d *described) distributions(ctx context.Context, c Checks, field *graph.Graph) ([]Row, error) {
 	draw, done, err := d.drawer(c, field)
 	if err != nil {
@@ -50,8 +51,8 @@ func (d *described) distributions(ctx context.Context, c Checks, field *graph.Gr
 	}
 	var rows []Row
 	for _, e := range c.Engines {
-		row := Row{Graph: fmt.Sprintf("distribution of %d", c.Sampled), Engine: e.Name, Library: e.Library, Batch: c.Sampled, Threads: max(e.Options.Threads, 1),
-			Tolerance: mean + 3*std, Against: "other noise"}
+		row := e.row(fmt.Sprintf("distribution of %d", c.Sampled), c.Sampled)
+		row.Tolerance, row.Against = mean+3*std, "other noise"
 		got, err := e.draws(ctx, d.file, t)
 		if err != nil {
 			return rows, fmt.Errorf("export: %s: %w", e.Name, err)

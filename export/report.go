@@ -30,7 +30,7 @@ type Row struct {
 	Tolerance float64 `json:"tolerance"`
 	Ulps      Ulps    `json:"ulps"`
 	Layer     string  `json:"layer,omitempty"`   // with Checks.Bisect: the first layer whose error exceeds its share
-	Against   string  `json:"against,omitempty"` // what the reference is: the file itself in float64, solver: runtime/solver on its field in float64, file: test data
+	Against   string  `json:"against,omitempty"` // the reference: itself, solver (runtime/solver on the field) or run, in float64; file: test data
 	Refused   string  `json:"refused,omitempty"` // why nothing was computed
 }
 
@@ -87,7 +87,8 @@ func (r Report) Err() error {
 	}
 	w := r.Worst()
 	if w.Refused != "" {
-		return errors.Join(append(list, fmt.Errorf("export: %s %s: %s (%d of %d checks fail)", w.Engine, w.Library, w.Refused, failed, len(r.Rows)))...)
+		list = append(list, fmt.Errorf("export: %s %s: %s (%d of %d checks fail)", w.Engine, w.Library, w.Refused, failed, len(r.Rows)))
+		return errors.Join(list...)
 	}
 	return errors.Join(append(list, fmt.Errorf("export: parity: %s on %s, batch %d, differs from float64 by %.2g, more than %.2g (%d of %d checks fail)",
 		w.Graph, w.Engine, w.Batch, w.Worst, w.Tolerance, failed, len(r.Rows)))...)
@@ -108,8 +109,8 @@ func (r Report) Print(w io.Writer) error {
 		if !row.Pass() {
 			verdict = "FAIL"
 		}
-		fmt.Fprintf(text, "%s\t%s\t%s\t%d\t%d\t%.2g\t%.2g\t%s\t%s\t%s\t%s\n", row.Graph, row.Engine, row.Library, row.Batch, row.Threads, row.Worst, row.Tolerance, row.Against, row.Ulps,
-			verdict, plain(row.Layer))
+		fmt.Fprintf(text, "%s\t%s\t%s\t%d\t%d\t%.2g\t%.2g\t%s\t%s\t%s\t%s\n", row.Graph, row.Engine, row.Library,
+			row.Batch, row.Threads, row.Worst, row.Tolerance, row.Against, row.Ulps, verdict, plain(row.Layer))
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if _, err := text.WriteTo(t); err != nil {

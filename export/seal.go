@@ -91,7 +91,8 @@ func broken(m *onnx.Model) (faults []Fault, sealed bool) {
 		what      string
 		got, want map[string]string
 	}{
-		{"metadata", got.Metadata, want.Metadata}, {"tensor", got.Tensors, want.Tensors}, {"layer", got.Layers, want.Layers}, {"graph:", got.Parts, want.Parts},
+		{"metadata", got.Metadata, want.Metadata}, {"tensor", got.Tensors, want.Tensors},
+		{"layer", got.Layers, want.Layers}, {"graph:", got.Parts, want.Parts},
 	} {
 		names := slices.Collect(maps.Keys(c.want))
 		for name := range c.got {

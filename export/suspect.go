@@ -53,8 +53,8 @@ func (s suspect) times(grid []float64) []float64 {
 	return own
 }
 
-// findSuspect runs the file itself in float64 against what the trials want. Where that differs, no engine is to blame: the fault is the graph's, or the metadata's, and
-// is the first of the suspects that explains all.
+// findSuspect runs the file itself in float64 against what the trials want. Where that differs, no engine is to blame: the fault is the graph's, or
+// the metadata's, and is the first of the suspects that explains all.
 func (d *described) findSuspect(ctx context.Context, c Checks, trials []trial) error {
 	whole, err := c.Reference.Open(d.file, engine.Options{Float64: true})
 	if errors.Is(err, errors.ErrUnsupported) { // as those of quantised files are: the rows tell
@@ -81,7 +81,8 @@ func (d *described) findSuspect(ctx context.Context, c Checks, trials []trial) e
 	if worst <= 1 {
 		return nil
 	}
-	fault := Fault{Check: "reference", Place: "graph and metadata", Says: fmt.Sprintf("disagree even in float64, by %.3g times the tolerance, and no known mistake explains it", worst)}
+	fault := Fault{Check: "reference", Place: "graph and metadata"}
+	fault.Says = fmt.Sprintf("disagree even in float64, by %.3g times the tolerance, and no known mistake explains it", worst)
 	for _, s := range suspects {
 		explains, err := s.explains(ctx, trials, got)
 		if err != nil {

@@ -76,8 +76,8 @@ func unsealed(m *onnx.Model) []byte {
 	return m.Marshal()
 }
 
-// mutations are what may happen to a file on its way. named is what the report says of the place; behaves, where the file's own contradictions give it away, what
-// it says with the digests gone too.
+// mutations are what may happen to a file on its way. named is what the report says of the place; behaves, where the file's own contradictions give
+// it away, what it says with the digests gone too.
 var mutations = []struct {
 	name, graph    string
 	named, behaves string
@@ -132,8 +132,8 @@ var mutations = []struct {
 		}},
 }
 
-// Verify's teeth: every mutation of a file fails and names the place, by the digests; and by what the graph computes where that contradicts the metadata. The file
-// as it was exported passes, and one that was changed on purpose passes with notes.
+// Verify's teeth: every mutation of a file fails and names the place, by the digests; and by what the graph computes where that contradicts the
+// metadata. The file as it was exported passes, and one that was changed on purpose passes with notes.
 func TestTeeth(t *testing.T) {
 	for _, c := range mutations {
 		t.Run(c.name, func(t *testing.T) {

@@ -13,8 +13,8 @@ var ulpBounds = [...]float64{1, 4, 16, 256}
 // ulpHeading names the shares that Ulps prints.
 const ulpHeading = "≤1 ≤4 ≤16 ≤256 more %"
 
-// Ulps counts numbers by their distance from the reference, in units of the last place of the reference as a float32: at most 1, 4, 16, 256, and more. Next to
-// zero units are small, and a number that is right to the scale of its neighbours may be many of them away.
+// Ulps counts numbers by their distance from the reference, in units of the last place of the reference as a float32: at most 1, 4, 16, 256, and
+// more. Next to zero units are small, and a number that is right to the scale of its neighbours may be many of them away.
 type Ulps [len(ulpBounds) + 1]int
 
 // add counts got against want.

@@ -12,9 +12,8 @@ import (
 // firstStage is the path of the first stage of the first step in a graph of steps without a Loop.
 const firstStage = "step.0/stage.0/"
 
-// firstCopy is the velocity in a graph without functions: the nodes of its first step's first stage, which evaluates the field at the start and at a constant time, made a program of x,
-// t and the condition. It is nil if the graph has no
-// such nodes.
+// firstCopy is the velocity in a graph without functions: the nodes of its first step's first stage, which evaluates the field at the start and at a
+// constant time, made a program of x, t and the condition. It is nil if the graph has no such nodes.
 func (d *described) firstCopy(g *graph.Graph) (*graph.Graph, error) {
 	g, err := g.Flatten()
 	if err != nil {
@@ -58,7 +57,8 @@ func (d *described) firstCopy(g *graph.Graph) (*graph.Graph, error) {
 	return g.Clone()
 }
 
-// copyInputs are what the nodes take from outside, beside weights and constants: x, t, which is a constant, and the condition in its order; nil if that is not so.
+// copyInputs are what the nodes take from outside, beside weights and constants: x, t, which is a constant, and the condition in its order; nil if
+// that is not so.
 func (d *described) copyInputs(nodes []*graph.Node, made map[*graph.Value]bool) []*graph.Value {
 	var x, t *graph.Value
 	var condition []*graph.Value

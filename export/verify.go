@@ -73,8 +73,9 @@ func (c Checks) bound(s flow.Spec, converted bool) float64 {
 	return bound
 }
 
-// Verify compares the graph in the bytes of a file that this package wrote, on each engine, with float64, and the file's parts with the digests that were written
-// with it. Disagreement is not an error but stands in the report. A file of another kind, or that an engine refuses, is an error; what the digests say comes with it.
+// Verify compares the graph in the bytes of a file that this package wrote, on each engine, with float64, and the file's parts with the digests that
+// were written with it. Disagreement is not an error but stands in the report. A file of another kind, or that an engine refuses, is an error; what
+// the digests say comes with it.
 //
 // With Checks.Model the file is compared, part by part, with what that model exports, and its velocity with that of the model.
 //
@@ -191,6 +192,11 @@ var triers = map[flow.Kind]func(*described, context.Context, Checks, *graph.Grap
 	flow.TrainStepKind: (*described).stepTrials,
 }
 
+// row is one of the engine, before anything is found.
+func (e Engine) row(graph string, batch int) Row {
+	return Row{Graph: graph, Engine: e.Name, Library: e.Library, Batch: batch, Threads: max(e.Options.Threads, 1)}
+}
+
 // try returns a row for each graph and batch of the trials, with the worst of those.
 func (e Engine) try(ctx context.Context, file []byte, trials []trial) ([]Row, error) {
 	opened, err := e.Engine.Open(file, e.Options)
@@ -212,7 +218,8 @@ func (e Engine) try(ctx context.Context, file []byte, trials []trial) ([]Row, er
 		i := slices.IndexFunc(rows, func(r Row) bool { return r.Graph == t.graph && r.Batch == t.batch })
 		if i < 0 {
 			i = len(rows)
-			rows = append(rows, Row{Graph: t.graph, Engine: e.Name, Library: e.Library, Batch: t.batch, Threads: max(e.Options.Threads, 1), Tolerance: t.tolerance, Against: t.against})
+			rows = append(rows, e.row(t.graph, t.batch))
+			rows[i].Tolerance, rows[i].Against = t.tolerance, t.against
 		}
 		rows[i].Ulps.plus(t.ulps(got.Convert(tensor.Float64).Float64()))
 		rows[i].Worst = max(rows[i].Worst, worst)

@@ -86,7 +86,8 @@ func (d *described) openReference(c Checks, field *graph.Graph) (engine.Program,
 	return c.Reference.Open(file, engine.Options{Float64: true})
 }
 
-// solvedTrial tries rows of the field's inputs, x first and guidance last, with so many steps; whole says that the reference is the file, not its field.
+// solvedTrial tries rows of the field's inputs, x first and guidance last, with so many steps; whole says that the reference is the file, not its
+// field.
 func (d *described) solvedTrial(ctx context.Context, ref program, whole bool, rows []tensor.Tensor, steps int, seed, offset uint64) (trial, error) {
 	x0 := rows[0]
 	t := trial{graph: string(d.kind), batch: x0.Dim(0), tolerance: solvedTolerance, units: &d.spec.Normaliser}

@@ -19,8 +19,8 @@ import (
 // childKey is the environment variable that tells a process it checks a file on one library for another process.
 const childKey = "FMTOOL_CHILD"
 
-// processes puts together what a process for each library finds: one process holds one library. One that is refused, as those older than the Go binding takes are,
-// has a row that says so.
+// processes puts together what a process for each library finds: one process holds one library. One that is refused, as those older than the Go
+// binding takes are, has a row that says so.
 func (v *verifyFlags) processes(cmd *cobra.Command, path string) (export.Report, error) {
 	var all export.Report
 	for _, library := range v.libraries {
@@ -29,7 +29,8 @@ func (v *verifyFlags) processes(cmd *cobra.Command, path string) (export.Report,
 		case cmd.Context().Err() != nil:
 			return all, cmd.Context().Err()
 		case err != nil:
-			all.Rows = append(all.Rows, export.Row{Graph: filepath.Base(path), Engine: "onnxruntime", Library: filepath.Base(library), Refused: reasonOf(err) + " (" + library + ")"})
+			all.Rows = append(all.Rows, export.Row{Graph: filepath.Base(path), Engine: "onnxruntime", Library: filepath.Base(library),
+				Refused: reasonOf(err) + " (" + library + ")"})
 			continue
 		case slices.ContainsFunc(all.Rows, func(r export.Row) bool { return r.Refused == "" }): // the native engine and the file are the same
 			r.Rows = slices.DeleteFunc(r.Rows, func(r export.Row) bool { return r.Library == "" })

@@ -32,11 +32,12 @@ func verifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify MODEL.onnx | FOLDER ...",
 		Short: "Compare an exported model on every engine with a float64 forward pass",
-		Long: `Run files on the native engine and on onnxruntime and compare with a float64 forward pass: random x, t at 0, at 1 and between, every condition, several numbers
-of rows, and 100 Euler steps; graphs that sample, with Go's own solver, noise and normaliser. A row for each graph, engine, library, number of rows and of
-threads tells the largest difference and how many numbers lie within 1, 4, 16 and 256 units of the last place. What in a file is not what was exported is named,
-by the digests in its metadata or, with --run, by the model that was trained. Of a bundle, a folder that export wrote, every file is also compared with its SHA-256 in the
-manifest, every graph with what the manifest says of it, and run on its test data. The exit status is 1 if anything fails.`,
+		Long: `Run files on the native engine and on onnxruntime and compare with a float64 forward pass: random x, t at 0, at 1 and between, every
+condition, several numbers of rows, and 100 Euler steps; graphs that sample, with Go's own solver, noise and normaliser. A row for each
+graph, engine, library, number of rows and of threads tells the largest difference and how many numbers lie within 1, 4, 16 and 256 units of
+the last place. What in a file is not what was exported is named, by the digests in its metadata or, with --run, by the model that was
+trained. Of a bundle, a folder that export wrote, every file is also compared with its SHA-256 in the manifest, every graph with what the
+manifest says of it, and run on its test data. The exit status is 1 if anything fails.`,
 		Example: `  fmtool verify model.onnx
   fmtool verify bundle
   fmtool verify model.onnx sampler.onnx --batches 1,64,1000 --threads 1,2 --bisect --statistical
@@ -47,14 +48,16 @@ manifest, every graph with what the manifest says of it, and run on its test dat
 	}
 	v.trust.add(cmd)
 	s := cmd.Flags()
-	s.StringSliceVar(&v.libraries, "ort-lib", nil, "paths of onnxruntime's shared libraries, each in a process of its own (default: one that is found, see fmtool doctor)")
+	s.StringSliceVar(&v.libraries, "ort-lib", nil,
+		"paths of onnxruntime's shared libraries, each in a process of its own (default: one that is found, see fmtool doctor)")
 	s.StringVar(&v.parity, "parity", "ort", "engines to check on: ort (and native), or native or onnxruntime alone")
 	s.IntSliceVar(&v.batches, "batches", nil, "numbers of rows to try (default 1,7,64, or 16 where 50 steps are taken)")
 	s.IntSliceVar(&v.threads, "threads", []int{1}, "threads inside one evaluation, a row for each number")
 	s.Float64Var(&v.tolerance, "tolerance", 0, "of one evaluation, and of samples where it is the larger (default: from the model, and 1e-4)")
 	s.BoolVar(&v.bisect, "bisect", false, "name the first layer that deviates by more than its share of the tolerance, by a debug graph")
 	s.BoolVar(&v.statistical, "statistical", false, fmt.Sprintf("compare the distribution of %d samples too, by their energy distance", sampledRows))
-	s.BoolVar(&v.edited, "edited", false, "the file was changed on purpose: what is not as it was exported, or as the run has it, is noted, not a failure")
+	s.BoolVar(&v.edited, "edited", false,
+		"the file was changed on purpose: what is not as it was exported, or as the run has it, is noted, not a failure")
 	s.StringVar(&v.run, "run", "", "folder of the run that the file must be of")
 	s.BoolVar(&v.raw, "raw", false, "of --run the weights of the last step instead of their average")
 	s.BoolVar(&v.asJSON, "json", false, "print the report as JSON")

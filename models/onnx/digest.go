@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Digests are SHA-256 sums of a model's parts, their first 32 bits in hexadecimal, by what the parts are called. A model and what was read back of its bytes have
-// the same. Metadata are left to the caller, who says which count.
+// Digests are SHA-256 sums of a model's parts, their first 32 bits in hexadecimal, by what the parts are called. A model and what was read back of
+// its bytes have the same. Metadata are left to the caller, who says which count.
 type Digests struct {
 	Depth   int               `json:"depth"`   // parts of a node's name, which is a path, that make its layer's
 	Tensors map[string]string `json:"tensors"` // initialisers; those of subgraphs under the path of their node
