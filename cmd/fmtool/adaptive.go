@@ -42,7 +42,7 @@ func (f *adaptiveFlags) check(given func(name string) bool, m solver.Tableau) (*
 	if f.reverse != "" {
 		for _, name := range []string{"n", "per-class", "seed", "offset", "log-prob", "beside", "sde", "source"} {
 			if given(name) {
-				return nil, fmt.Errorf("--reverse takes given rows to their noise; leave --%s out", name)
+				return nil, fmt.Errorf("--reverse takes given rows to their noise; leave %s out", dashed(name))
 			}
 		}
 	}
@@ -69,6 +69,14 @@ func (f *adaptiveFlags) check(given func(name string) bool, m solver.Tableau) (*
 	}
 	a, err := solver.Adaptive{Method: m, RTol: f.rtol, ATol: f.atol}.Check()
 	return &a, err
+}
+
+// dashed is a flag as a user writes it.
+func dashed(name string) string {
+	if len(name) == 1 {
+		return "-" + name
+	}
+	return "--" + name
 }
 
 // rows are those to take back to noise, nil if samples are drawn.

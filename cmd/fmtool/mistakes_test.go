@@ -186,6 +186,7 @@ func TestMistakes(t *testing.T) {
 		"no tolerance":          {[]string{"sample", model, "--solver", "bosh3", "--rtol", "-1", "--engine", "native"}, "positive"},
 		"noise of no rows":      {[]string{"sample", model, "--reverse", filepath.Join(dir, "none.csv"), "--engine", "native"}, "no such file"},
 		"noise of other rows":   {[]string{"sample", model, "--reverse", "digits", "--engine", "native"}, "dimensions"},
+		"count of given rows":   {[]string{"sample", model, "--reverse", "moons", "-n", "3", "--engine", "native"}, "leave -n out"},
 		"seed of given rows":    {[]string{"sample", model, "--reverse", "moons", "--seed", "3", "--engine", "native"}, "leave --seed out"},
 		"graph looking back":    {[]string{"export", filepath.Join(dir, "s.onnx"), "--run", filepath.Join(dir, "run"), "--graph", "sampler", "--solver", "ab2", "--parity", "native"}, "looks back"},
 		"unknown curve solver":  {[]string{"evaluate", model, "moons", "--solvers", "eular"}, `did you mean "euler"`},
