@@ -36,38 +36,63 @@ func (b *borrowed) giveBack() {
 // inPlace reports that op(B) = B is read with less time lost where it lies than by laying it out.
 func inPlace(m, k, ldb int) bool {
 	const few, second = 64, 1 << 18 // rows of A, and numbers that stay in the second-level cache
+	if !wide {
+		return m <= 2*shape.rows
+	}
 	return m <= 2*shape.rows || m <= few && k*ldb <= second || ldb <= shape.near || k <= 64
+}
+
+// layOut is depth rows from row l and n columns from column j of op(B), laid out or to be laid out by the product that reads them.
+func (mem *borrowed) layOut(tB bool, depth, n int, b []float32, ldb, l, j int) right {
+	keep := mem.get().b[:]
+	if tB || wide {
+		pack(keep, tB, depth, n, b, ldb, l, j)
+		return right{data: keep, n: n, deep: depth}
+	}
+	if full := n / shape.columns * shape.columns; full < n {
+		pack(keep[full*depth:], false, depth, n-full, b, ldb, l, j+full)
+	}
+	return right{data: b[l*ldb+j:], n: n, deep: depth, row: ldb, keep: keep}
 }
 
 // copied reports that rows of A are better read from a copy by products with n columns: its numbers for a micro-kernel lie so far apart that they
 // fall on few places of the caches.
 func (a left) copied(n int) bool {
+	if a.row == 1 && !wide {
+		return n >= 2*shape.columns
+	}
 	if a.row == 1 {
 		return a.col >= shape.far && n >= 2*shape.columns
 	}
 	const ways = 8 // of the first-level cache, which rows a power of two apart share
-	return a.row%1024 == 0 && shape.rows > ways && n >= 512
+	return a.row%1024 == 0 && n >= 512
 }
 
 // product is multiply, block by block of A and of the columns of B.
 func (mem *borrowed) product(m, depth int, a left, b *right, c []float32, ldc int, s start, from, to int) {
 	copied := a.copied(to - from)
 	parts := partsOf(m, shape.tall)
-	for part, i := 0, 0; part < parts; part++ {
-		next := endOf(m, part, parts)
+	for part, i := 0, 0; part < parts.n; part++ {
+		rows := parts.size(part)
 		x := a.at(i, 0)
 		if copied {
-			x = mem.get().copy(x, next-i, depth)
+			x = mem.get().copy(x, rows, depth)
 		}
 		for j := from; j < to; j += shape.wide {
-			multiply(next-i, depth, x, b, c[i*ldc:], ldc, s.at(i, 0), j, min(to, j+shape.wide))
+			multiply(rows, depth, x, b, c[i*ldc:], ldc, s.at(i, 0), j, min(to, j+shape.wide))
 		}
-		i = next
+		i += rows
+		if b.keep != nil {
+			b = &right{data: b.keep, n: b.n, deep: b.deep}
+		}
 	}
 }
 
 // copy copies rows of A, depth deep.
 func (mem *scratch) copy(a left, rows, depth int) left {
+	if a.row == 1 && !wide {
+		return mem.strips(a, rows, depth)
+	}
 	if a.row == 1 {
 		stride := (rows+pad-1)/pad*pad + pad
 		pairs := rows / shape.columns
@@ -77,10 +102,30 @@ func (mem *scratch) copy(a left, rows, depth int) left {
 		for at, l := pairs*shape.columns, 0; l < depth && at < rows; l++ {
 			copy(mem.a[l*stride+at:l*stride+rows], a.data[l*a.col+at:])
 		}
-		return left{mem.a[:], 1, stride}
+		return left{data: mem.a[:], row: 1, col: stride}
 	}
 	for i := range rows {
 		copy(mem.a[i*(kc+pad):][:depth], a.data[i*a.row:])
 	}
-	return left{mem.a[:], kc + pad, 1}
+	return left{data: mem.a[:], row: kc + pad, col: 1}
+}
+
+// strips copies rows of a transposed A, depth deep, so that those of each micro-kernel lie together.
+func (mem *scratch) strips(a left, rows, depth int) left {
+	parts, strip, whole := partsOf(rows, shape.rows), shape.rows*depth+pad, 0
+	if rows >= shape.lanes {
+		whole = depth - 1
+	}
+	if first := parts.more * (parts.least + 1); whole > 0 {
+		strips256(&mem.a[0], &a.data[0], whole, a.col, parts.more, strip, parts.least+1)
+		strips256(&mem.a[parts.more*strip], &a.data[first], whole, a.col, parts.n-parts.more, strip, parts.least)
+	}
+	for part, i := 0, 0; part < parts.n; part++ {
+		n := parts.size(part)
+		for l := whole; l < depth; l++ {
+			copy(mem.a[part*strip+l*shape.rows:], a.data[l*a.col+i:][:n])
+		}
+		i += n
+	}
+	return left{data: mem.a[:], row: 1, col: shape.rows, strip: strip}
 }

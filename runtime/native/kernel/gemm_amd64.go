@@ -12,10 +12,11 @@ func multiply(m, depth int, a left, b *right, c []float32, ldc int, s start, fro
 		return
 	}
 	parts := partsOf(m, shape.rows)
-	for part, i := 0, 0; part < parts; part++ {
-		next := endOf(m, part, parts)
-		panels(next-i, depth, a.at(i, 0), b, c[i*ldc:], ldc, s.at(i, 0), from, to)
-		i = next
+	for part, i := 0, 0; part < parts.n; part++ {
+		rows := parts.size(part)
+		panels(rows, depth, a, b, c[i*ldc:], ldc, s.at(i, 0), from, to)
+		a.data = a.data[min(a.step(rows), len(a.data)):]
+		i += rows
 	}
 }
 
@@ -31,11 +32,18 @@ func panels(m, depth int, a left, b *right, c []float32, ldc int, s start, from,
 			vectors, cols = many, many*shape.lanes
 		}
 		t.last = cols - (vectors-1)*shape.lanes
-		for part, i := 0, 0; part < parts; part++ {
-			next := endOf(m, part, parts)
-			t.a, t.c, t.from = &a.data[i*a.row], &c[i*ldc+j], s.first(i, j)
-			t.run(next-i, vectors)
-			i = next
+		for part, at, i := 0, 0, 0; part < parts.n; part++ {
+			rows := parts.size(part)
+			t.a, t.c, t.from = &a.data[at], &c[i*ldc+j], s.first(i, j)
+			if part == 0 && b.keep != nil && cols == shape.columns {
+				t.keep = &b.keep[j*b.deep]
+				t.runKeep(rows)
+				t.b, t.bRow = t.keep, shape.columns
+			} else {
+				t.run(rows, vectors)
+			}
+			at += a.step(rows)
+			i += rows
 		}
 		j += cols
 	}
@@ -55,9 +63,9 @@ func gemm(tA, tB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, 
 	}
 	if narrow := narrowColumns(n); narrow > 0 {
 		n -= narrow
-		y := left{b[n:], 1, ldb} // the columns as rows
+		y := left{data: b[n:], row: 1, col: ldb} // the columns as rows
 		if tB {
-			y = left{b[n*ldb:], ldb, 1}
+			y = left{data: b[n*ldb:], row: ldb, col: 1}
 		}
 		narrowProduct(&mem, m, narrow, k, x, y, c[n:], ldc, from.at(0, n))
 	}
@@ -72,8 +80,8 @@ func gemm(tA, tB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, 
 		}
 		for j := direct; j < n; j += shape.wide {
 			cols := min(shape.wide, n-j)
-			pack(mem.get().b[:], tB, depth, cols, b, ldb, l, j)
-			mem.product(m, depth, x.at(0, l), &right{data: mem.b[:], n: cols, deep: depth}, c[j:], ldc, from.at(0, j), 0, cols)
+			y := mem.layOut(tB, depth, cols, b, ldb, l, j)
+			mem.product(m, depth, x.at(0, l), &y, c[j:], ldc, from.at(0, j), 0, cols)
 		}
 		from = start{c, ldc}
 	}
@@ -85,7 +93,7 @@ func (p *Packed) multiply(tA bool, m int, a []float32, lda int, s start, c []flo
 	defer mem.giveBack()
 	x, n := leftOf(tA, a, lda), p.n-narrowColumns(p.n)
 	if to > n {
-		narrowProduct(&mem, m, to-n, p.k, x, left{p.panels[n*p.k:], p.k, 1}, c[n:], ldc, s.at(0, n))
+		narrowProduct(&mem, m, to-n, p.k, x, left{data: p.panels[n*p.k:], row: p.k, col: 1}, c[n:], ldc, s.at(0, n))
 		to = n
 	}
 	if m <= few && from < to {

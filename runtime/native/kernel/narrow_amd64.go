@@ -63,7 +63,7 @@ func (mem *scratch) gather(b left, n, k int) left {
 			row[i] = b.data[j*b.row+i*b.col]
 		}
 	}
-	return left{mem.b[:], k, 1}
+	return left{data: mem.b[:], row: k, col: 1}
 }
 
 // turnedProduct is narrowProduct as Cᵀ = Bᵀ·Aᵀ, some columns at a time.
@@ -96,9 +96,9 @@ func turnedProduct(mem *borrowed, m, n, k int, a, b left, c []float32, ldc int, 
 func (p *Packed) fill(tB bool, b []float32, ldb, from, to int) {
 	n := p.n - narrowColumns(p.n)
 	if to > n {
-		y := left{b[n:], 1, ldb}
+		y := left{data: b[n:], row: 1, col: ldb}
 		if tB {
-			y = left{b[n*ldb:], ldb, 1}
+			y = left{data: b[n*ldb:], row: ldb, col: 1}
 		}
 		for j := range to - n {
 			row := p.panels[(n+j)*p.k:][:p.k]

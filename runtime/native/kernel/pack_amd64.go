@@ -20,6 +20,9 @@ func spread256(dst, src *float32, rows, srcRow, dstRow, pairs, step int)
 //go:noescape
 func spread512(dst, src *float32, rows, srcRow, dstRow, pairs, step int)
 
+//go:noescape
+func strips256(dst, src *float32, rows, srcRow, strips, step, piece int)
+
 func spread(dst, src *float32, rows, srcRow, dstRow, pairs, step int) {
 	if wide {
 		spread512(dst, src, rows, srcRow, dstRow, pairs, step)

@@ -4,6 +4,40 @@
 
 #include "textflag.h"
 
+// func strips256(dst, src, rows, srcRow, strips, step, piece)
+TEXT ·strips256(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ rows+16(FP), CX
+	MOVQ srcRow+24(FP), R8
+	MOVQ strips+32(FP), R10
+	MOVQ step+40(FP), R11
+	MOVQ piece+48(FP), R12
+	TESTQ R10, R10
+	JZ done
+	SHLQ $2, R8
+	SHLQ $2, R11
+	SHLQ $2, R12
+row:
+	MOVQ SI, AX
+	MOVQ DI, BX
+	MOVQ R10, DX
+strip:
+	VMOVUPS (AX), Y0
+	PREFETCHT0 (AX)(R8*2)
+	VMOVUPS Y0, (BX)
+	ADDQ R12, AX
+	ADDQ R11, BX
+	DECQ DX
+	JNZ strip
+	ADDQ R8, SI
+	ADDQ $24, DI
+	DECQ CX
+	JNZ row
+done:
+	VZEROUPPER
+	RET
+
 // func spread256(dst, src *float32, rows, srcRow, dstRow, pairs, step int)
 TEXT ·spread256(SB), NOSPLIT, $0-56
 	MOVQ dst+0(FP), DI

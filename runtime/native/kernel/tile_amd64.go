@@ -21,7 +21,7 @@ const mostTall, mostWide = 280, 512
 
 // The shapes of AVX2 and AVX-512. The last four numbers were found by turns of both choices in one process, on Sapphire Rapids.
 var (
-	narrowShape = blocks{lanes: 8, columns: 16, rows: 6, tall: 96, wide: 256, far: 512, near: 128}
+	narrowShape = blocks{lanes: 8, columns: 16, rows: 6, tall: 144, wide: 256, far: 512, near: 128}
 	wideShape   = blocks{lanes: 16, columns: 32, rows: 14, tall: mostTall, wide: mostWide, far: 1024, near: 256}
 )
 
@@ -44,6 +44,7 @@ type tile struct {
 	from       *float32
 	fromRow    int
 	last       int // columns of the last vector, 1 to lanes
+	keep       *float32
 }
 
 //go:noescape
@@ -63,6 +64,13 @@ func (t *tile) run(rows, vectors int) {
 	case 8:
 		kind += 2*shape.rows + 2
 	}
+	t.start(kind)
+}
+
+// runKeep is run for two vectors of AVX2 that also lays out the rows of B it reads, from keep on; more than half as many rows as a micro-kernel has.
+func (t *tile) runKeep(rows int) { t.start(2*shape.rows + 3 + rows - shape.rows/2 - 1) }
+
+func (t *tile) start(kind int) {
 	if wide {
 		product512(t, kind)
 	} else {
@@ -85,33 +93,46 @@ func several(rows, columns int) int {
 type left struct {
 	data     []float32
 	row, col int // distances
+	strip    int // from the rows of a micro-kernel to those of the next, if they lie in strips; 0: as row says
 }
 
 func leftOf(tA bool, a []float32, lda int) left {
 	if tA {
-		return left{a, 1, lda}
+		return left{data: a, row: 1, col: lda}
 	}
-	return left{a, lda, 1}
+	return left{data: a, row: lda, col: 1}
 }
 
-func (a left) at(i, l int) left { return left{a.data[i*a.row+l*a.col:], a.row, a.col} }
+func (a left) at(i, l int) left { return left{data: a.data[i*a.row+l*a.col:], row: a.row, col: a.col} }
+
+// step is the distance to the rows after the first so many, which are those of a micro-kernel.
+func (a left) step(rows int) int {
+	if a.strip > 0 {
+		return a.strip
+	}
+	return rows * a.row
+}
 
 // right is some rows of op(B) by panels.
 type right struct {
 	data []float32
-	n    int // columns
-	deep int // numbers of a panel for each of its columns
-	skip int // rows of a panel to leave out
-	row  int // from a row to the next in place; 0: packed, a panel's width
+	n    int       // columns
+	deep int       // numbers of a panel for each of its columns
+	skip int       // rows of a panel to leave out
+	row  int       // from a row to the next in place; 0: packed, a panel's width
+	keep []float32 // where whole panels that are read in place are laid out when they are first read, beside the last that is not whole
 }
 
 // panel is the panel at column j, which has cols columns.
 func (b *right) panel(j int) (at *float32, row, cols int) {
 	cols = min(shape.columns, b.n-j)
-	if b.row > 0 {
-		return &b.data[j], b.row, cols
-	}
 	row = width(cols)
+	switch {
+	case b.row > 0 && (b.keep == nil || cols == shape.columns):
+		return &b.data[j], b.row, cols
+	case b.row > 0:
+		return &b.keep[j*b.deep], row, cols
+	}
 	return &b.data[j*b.deep+b.skip*row], row, cols
 }
 
@@ -149,18 +170,21 @@ func (s start) first(i, j int) *float32 {
 	return &s.data[i*s.row+j]
 }
 
-// partsOf is the number of parts, as even as can be, into which n falls if none is greater than most. One part, of a few rows, costs no division.
-func partsOf(n, most int) int {
-	if n <= most {
-		return 1
+// parts are n parts into which a number falls: more of them of least+1, then the rest of least.
+type parts struct{ n, least, more int }
+
+// partsOf lets a number fall into parts as even as can be, none greater than most. One part, of a few rows, costs no division.
+func partsOf(number, most int) parts {
+	if number <= most {
+		return parts{1, number, 0}
 	}
-	return (n + most - 1) / most
+	n := (number + most - 1) / most
+	return parts{n, number / n, number % n}
 }
 
-// endOf is where a part ends.
-func endOf(n, part, parts int) int {
-	if parts == 1 {
-		return n
+func (p parts) size(part int) int {
+	if part < p.more {
+		return p.least + 1
 	}
-	return n * (part + 1) / parts
+	return p.least
 }

@@ -4,6 +4,7 @@ import "fmt"
 
 // packs are the copies into panels, as they stand and transposed.
 func packs() {
+	strips()
 	for _, t := range []tier{avx2, avx512} {
 		t.spread()
 		t.rowsOf()
@@ -27,6 +28,17 @@ func (t tier) spread() {
 	}
 	p("\tVMOVUPS %s0, (BX)\n\tVMOVUPS %s1, %d(BX)\n\tADDQ $%d, AX\n\tADDQ R11, BX\n\tDECQ DX\n\tJNZ pair", t.reg, t.reg, b, 2*b)
 	p("\tADDQ R8, SI\n\tADDQ R9, DI\n\tDECQ CX\n\tJNZ row\n\tVZEROUPPER\n\tRET\n")
+}
+
+// strips copies rows in pieces of as many numbers as the micro-kernel has rows of A, each piece to a strip of its own, step apart. A piece is moved as a whole
+// vector: what is too much of it is written over by the next row, so a strip needs room for two numbers more, and a row of the source may be read two numbers
+// beyond its pieces.
+func strips() {
+	arguments("strips256", [2]string{"dst", "DI"}, [2]string{"src", "SI"}, [2]string{"rows", "CX"}, [2]string{"srcRow", "R8"}, [2]string{"strips", "R10"},
+		[2]string{"step", "R11"}, [2]string{"piece", "R12"})
+	p("\tTESTQ R10, R10\n\tJZ done\n\tSHLQ $2, R8\n\tSHLQ $2, R11\n\tSHLQ $2, R12\nrow:\n\tMOVQ SI, AX\n\tMOVQ DI, BX\n\tMOVQ R10, DX\nstrip:")
+	p("\tVMOVUPS (AX), Y0\n\tPREFETCHT0 (AX)(R8*2)\n\tVMOVUPS Y0, (BX)\n\tADDQ R12, AX\n\tADDQ R11, BX\n\tDECQ DX\n\tJNZ strip")
+	p("\tADDQ R8, SI\n\tADDQ $%d, DI\n\tDECQ CX\n\tJNZ row\ndone:\n\tVZEROUPPER\n\tRET\n", 4*avx2.rows)
 }
 
 // rowsOf copies k rows of one or two vectors, strided, to where they lie one after another; beyond the columns of the last vector it puts zeros.

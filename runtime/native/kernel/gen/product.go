@@ -8,27 +8,41 @@ func products() {
 		p("// func product%s(t *tile, kind int)\nTEXT ·product%s(SB), NOSPLIT, $0-16", t.name, t.name)
 		p("\tMOVQ t+0(FP), AX\n\tMOVQ kind+8(FP), CX\n\tLEAQ products%s<>(SB), DX\n\tMOVQ (DX)(CX*8), DX\n\tJMP DX\n", t.name)
 		for kind, s := range t.shapes() {
-			t.product(s[0], s[1])
-			p("DATA products%s<>+%d(SB)/8, $%s<>(SB)\n", t.name, 8*kind, t.kernel(s[0], s[1]))
+			t.product(s)
+			p("DATA products%s<>+%d(SB)/8, $%s<>(SB)\n", t.name, 8*kind, t.kernel(s))
 		}
 		p("GLOBL products%s<>(SB), RODATA, $%d\n", t.name, 8*len(t.shapes()))
 	}
 	slidingMasks()
 }
 
-// shapes are the rows and vectors of the kernels in the order of their kinds: one vector and 1 to t.rows rows, two vectors, then a few rows by several
-// panels.
-func (t tier) shapes() (list [][2]int) {
-	for vectors := 1; vectors <= 2; vectors++ {
-		for rows := 1; rows <= t.rows; rows++ {
-			list = append(list, [2]int{rows, vectors})
-		}
-	}
-	return append(list, [2]int{1, 4}, [2]int{2, 4}, [2]int{1, 8})
+// kernelShape is the shape of a micro-kernel: rows of A, vectors of B, and whether it lays out the rows of B that it reads.
+type kernelShape struct {
+	rows, vectors int
+	keeps         bool
 }
 
-func (t tier) kernel(rows, vectors int) string {
-	return fmt.Sprintf("product%sx%dx%d", t.name, rows, vectors)
+// shapes are those of the kernels in the order of their kinds: one vector and 1 to t.rows rows, two vectors, a few rows by several panels, and, with AVX2,
+// those that lay out B, of the rows that the first of several parts has.
+func (t tier) shapes() (list []kernelShape) {
+	for vectors := 1; vectors <= 2; vectors++ {
+		for rows := 1; rows <= t.rows; rows++ {
+			list = append(list, kernelShape{rows, vectors, false})
+		}
+	}
+	list = append(list, kernelShape{1, 4, false}, kernelShape{2, 4, false}, kernelShape{1, 8, false})
+	for rows := t.rows/2 + 1; rows <= t.rows && t.lanes == avx2.lanes; rows++ {
+		list = append(list, kernelShape{rows, 2, true})
+	}
+	return list
+}
+
+func (t tier) kernel(s kernelShape) string {
+	name := fmt.Sprintf("product%sx%dx%d", t.name, s.rows, s.vectors)
+	if s.keeps {
+		name += "keep"
+	}
+	return name
 }
 
 // Offsets of the fields of tile.
@@ -45,11 +59,13 @@ const (
 	tileFrom
 	tileFromRow
 	tileLast
+	tileKeep
 )
 
 // product writes to rows of C the sum of rows of from and rows of A times columns of B, both strided; see tile, to which AX points.
-func (t tier) product(rows, vectors int) {
-	p("TEXT %s<>(SB), NOSPLIT, $0-16", t.kernel(rows, vectors))
+func (t tier) product(s kernelShape) {
+	rows, vectors := s.rows, s.vectors
+	p("TEXT %s<>(SB), NOSPLIT, $0-16", t.kernel(s))
 	bytes := 4 * t.lanes
 	load := func(offset int, register string) { p("\tMOVQ %d(AX), %s", offset, register) }
 	strides := func(list ...string) {
@@ -75,12 +91,26 @@ func (t tier) product(rows, vectors int) {
 		strides("DX")
 		p("\tLEAQ (DX)(DX*2), R14")
 	}
+	if s.keeps {
+		load(tileKeep, "R14")
+	}
 	inMemory := rows == 1 // a vector of B is used once
 	first := 2            // the first accumulator
 	if !inMemory {
 		first += vectors
 	}
 	acc := func(row, v int) int { return first + row*vectors + v }
+	if vectors <= 2 && t.lanes == 8 {
+		load(tileC, "DI")
+		load(tileCRow, "DX")
+		strides("DX")
+		for r := range rows {
+			p("\tPREFETCHT0 (DI)")
+			if r < rows-1 {
+				p("\tADDQ DX, DI")
+			}
+		}
+	}
 	for i := first; i < first+rows*vectors; i++ {
 		p("\tVXORPS Y%d, Y%d, Y%d", i, i, i)
 	}
@@ -88,6 +118,12 @@ func (t tier) product(rows, vectors int) {
 		for v := range vectors {
 			if !inMemory {
 				p("\tVMOVUPS %s, %s%d", column(v), t.reg, 2+v)
+			}
+			if s.keeps {
+				p("\tVMOVUPS %s%d, %d(R14)", t.reg, 2+v, v*bytes)
+			}
+			if s.keeps && v == 0 {
+				p("\tPREFETCHT0 (BX)(R13*8)")
 			}
 		}
 		for r := range rows {
@@ -103,6 +139,9 @@ func (t tier) product(rows, vectors int) {
 		p("\tADDQ R9, SI\n\tADDQ R13, BX")
 		if rows > 5 {
 			p("\tADDQ R9, R12")
+		}
+		if s.keeps {
+			p("\tADDQ $%d, R14", vectors*bytes)
 		}
 	}
 	const unroll = 4
