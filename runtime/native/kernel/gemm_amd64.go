@@ -32,18 +32,22 @@ func panels(m, depth int, a left, b *right, c []float32, ldc int, s start, from,
 			vectors, cols = many, many*shape.lanes
 		}
 		t.last = cols - (vectors-1)*shape.lanes
-		for part, at, i := 0, 0, 0; part < parts.n; part++ {
-			rows := parts.size(part)
-			t.a, t.c, t.from = &a.data[at], &c[i*ldc+j], s.first(i, j)
-			if part == 0 && b.keep != nil && cols == shape.columns {
+		for part, at, i := 0, 0, 0; part < parts.n; {
+			rows, alike := parts.size(part), 1
+			t.a, t.c, t.from, t.step = &a.data[at], &c[i*ldc+j], s.first(i, j), 4*a.step(rows)
+			if keep := part == 0 && b.keep != nil && cols == shape.columns; keep {
 				t.keep = &b.keep[j*b.deep]
 				t.runKeep(rows)
 				t.b, t.bRow = t.keep, shape.columns
 			} else {
-				t.run(rows, vectors)
+				if !wide {
+					alike = parts.alike(part)
+				}
+				t.run(rows, vectors, alike)
 			}
-			at += a.step(rows)
-			i += rows
+			part += alike
+			at += alike * a.step(rows)
+			i += alike * rows
 		}
 		j += cols
 	}

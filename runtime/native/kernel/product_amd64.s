@@ -13,6 +13,7 @@ TEXT ·product256(SB), NOSPLIT, $0-16
 	JMP DX
 
 TEXT product256x1x1<>(SB), NOSPLIT, $0-16
+again:
 	MOVQ 0(AX), CX
 	MOVQ 8(AX), SI
 	MOVQ 16(AX), R8
@@ -73,22 +74,33 @@ done:
 	JNE narrow
 	VADDPS 0(SI), Y2, Y2
 	VMOVUPS Y2, 0(DI)
-	VZEROUPPER
-	RET
+	JMP written
 narrow:
 	SHLQ $2, CX
-	LEAQ masks<>+32(SB), AX
-	SUBQ CX, AX
-	VMOVUPS (AX), Y0
+	LEAQ masks<>+32(SB), R9
+	SUBQ CX, R9
+	VMOVUPS (R9), Y0
 	VMASKMOVPS 0(SI), Y0, Y1
 	VADDPS Y1, Y2, Y2
 	VMASKMOVPS Y2, Y0, 0(DI)
+written:
+	DECQ 112(AX)
+	JZ last
+	ADDQ DX, DI
+	ADDQ R8, SI
+	MOVQ DI, 56(AX)
+	MOVQ SI, 72(AX)
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	JMP again
+last:
 	VZEROUPPER
 	RET
 
 DATA products256<>+0(SB)/8, $product256x1x1<>(SB)
 
 TEXT product256x2x1<>(SB), NOSPLIT, $0-16
+again:
 	MOVQ 0(AX), CX
 	MOVQ 8(AX), SI
 	MOVQ 16(AX), R8
@@ -171,13 +183,12 @@ done:
 	ADDQ R8, SI
 	VADDPS 0(SI), Y4, Y4
 	VMOVUPS Y4, 0(DI)
-	VZEROUPPER
-	RET
+	JMP written
 narrow:
 	SHLQ $2, CX
-	LEAQ masks<>+32(SB), AX
-	SUBQ CX, AX
-	VMOVUPS (AX), Y0
+	LEAQ masks<>+32(SB), R9
+	SUBQ CX, R9
+	VMOVUPS (R9), Y0
 	VMASKMOVPS 0(SI), Y0, Y1
 	VADDPS Y1, Y3, Y3
 	VMASKMOVPS Y3, Y0, 0(DI)
@@ -186,12 +197,24 @@ narrow:
 	VMASKMOVPS 0(SI), Y0, Y1
 	VADDPS Y1, Y4, Y4
 	VMASKMOVPS Y4, Y0, 0(DI)
+written:
+	DECQ 112(AX)
+	JZ last
+	ADDQ DX, DI
+	ADDQ R8, SI
+	MOVQ DI, 56(AX)
+	MOVQ SI, 72(AX)
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	JMP again
+last:
 	VZEROUPPER
 	RET
 
 DATA products256<>+8(SB)/8, $product256x2x1<>(SB)
 
 TEXT product256x3x1<>(SB), NOSPLIT, $0-16
+again:
 	MOVQ 0(AX), CX
 	MOVQ 8(AX), SI
 	MOVQ 16(AX), R8
@@ -291,13 +314,12 @@ done:
 	ADDQ R8, SI
 	VADDPS 0(SI), Y5, Y5
 	VMOVUPS Y5, 0(DI)
-	VZEROUPPER
-	RET
+	JMP written
 narrow:
 	SHLQ $2, CX
-	LEAQ masks<>+32(SB), AX
-	SUBQ CX, AX
-	VMOVUPS (AX), Y0
+	LEAQ masks<>+32(SB), R9
+	SUBQ CX, R9
+	VMOVUPS (R9), Y0
 	VMASKMOVPS 0(SI), Y0, Y1
 	VADDPS Y1, Y3, Y3
 	VMASKMOVPS Y3, Y0, 0(DI)
@@ -311,12 +333,24 @@ narrow:
 	VMASKMOVPS 0(SI), Y0, Y1
 	VADDPS Y1, Y5, Y5
 	VMASKMOVPS Y5, Y0, 0(DI)
+written:
+	DECQ 112(AX)
+	JZ last
+	ADDQ DX, DI
+	ADDQ R8, SI
+	MOVQ DI, 56(AX)
+	MOVQ SI, 72(AX)
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	JMP again
+last:
 	VZEROUPPER
 	RET
 
 DATA products256<>+16(SB)/8, $product256x3x1<>(SB)
 
 TEXT product256x4x1<>(SB), NOSPLIT, $0-16
+again:
 	MOVQ 0(AX), CX
 	MOVQ 8(AX), SI
 	MOVQ 16(AX), R8
@@ -433,13 +467,12 @@ done:
 	ADDQ R8, SI
 	VADDPS 0(SI), Y6, Y6
 	VMOVUPS Y6, 0(DI)
-	VZEROUPPER
-	RET
+	JMP written
 narrow:
 	SHLQ $2, CX
-	LEAQ masks<>+32(SB), AX
-	SUBQ CX, AX
-	VMOVUPS (AX), Y0
+	LEAQ masks<>+32(SB), R9
+	SUBQ CX, R9
+	VMOVUPS (R9), Y0
 	VMASKMOVPS 0(SI), Y0, Y1
 	VADDPS Y1, Y3, Y3
 	VMASKMOVPS Y3, Y0, 0(DI)
@@ -458,12 +491,24 @@ narrow:
 	VMASKMOVPS 0(SI), Y0, Y1
 	VADDPS Y1, Y6, Y6
 	VMASKMOVPS Y6, Y0, 0(DI)
+written:
+	DECQ 112(AX)
+	JZ last
+	ADDQ DX, DI
+	ADDQ R8, SI
+	MOVQ DI, 56(AX)
+	MOVQ SI, 72(AX)
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	JMP again
+last:
 	VZEROUPPER
 	RET
 
 DATA products256<>+24(SB)/8, $product256x4x1<>(SB)
 
 TEXT product256x5x1<>(SB), NOSPLIT, $0-16
+again:
 	MOVQ 0(AX), CX
 	MOVQ 8(AX), SI
 	MOVQ 16(AX), R8
@@ -597,13 +642,12 @@ done:
 	ADDQ R8, SI
 	VADDPS 0(SI), Y7, Y7
 	VMOVUPS Y7, 0(DI)
-	VZEROUPPER
-	RET
+	JMP written
 narrow:
 	SHLQ $2, CX
-	LEAQ masks<>+32(SB), AX
-	SUBQ CX, AX
-	VMOVUPS (AX), Y0
+	LEAQ masks<>+32(SB), R9
+	SUBQ CX, R9
+	VMOVUPS (R9), Y0
 	VMASKMOVPS 0(SI), Y0, Y1
 	VADDPS Y1, Y3, Y3
 	VMASKMOVPS Y3, Y0, 0(DI)
@@ -627,12 +671,24 @@ narrow:
 	VMASKMOVPS 0(SI), Y0, Y1
 	VADDPS Y1, Y7, Y7
 	VMASKMOVPS Y7, Y0, 0(DI)
+written:
+	DECQ 112(AX)
+	JZ last
+	ADDQ DX, DI
+	ADDQ R8, SI
+	MOVQ DI, 56(AX)
+	MOVQ SI, 72(AX)
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	JMP again
+last:
 	VZEROUPPER
 	RET
 
 DATA products256<>+32(SB)/8, $product256x5x1<>(SB)
 
 TEXT product256x6x1<>(SB), NOSPLIT, $0-16
+again:
 	MOVQ 0(AX), CX
 	MOVQ 8(AX), SI
 	MOVQ 16(AX), R8
@@ -788,13 +844,12 @@ done:
 	ADDQ R8, SI
 	VADDPS 0(SI), Y8, Y8
 	VMOVUPS Y8, 0(DI)
-	VZEROUPPER
-	RET
+	JMP written
 narrow:
 	SHLQ $2, CX
-	LEAQ masks<>+32(SB), AX
-	SUBQ CX, AX
-	VMOVUPS (AX), Y0
+	LEAQ masks<>+32(SB), R9
+	SUBQ CX, R9
+	VMOVUPS (R9), Y0
 	VMASKMOVPS 0(SI), Y0, Y1
 	VADDPS Y1, Y3, Y3
 	VMASKMOVPS Y3, Y0, 0(DI)
@@ -823,12 +878,24 @@ narrow:
 	VMASKMOVPS 0(SI), Y0, Y1
 	VADDPS Y1, Y8, Y8
 	VMASKMOVPS Y8, Y0, 0(DI)
+written:
+	DECQ 112(AX)
+	JZ last
+	ADDQ DX, DI
+	ADDQ R8, SI
+	MOVQ DI, 56(AX)
+	MOVQ SI, 72(AX)
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	JMP again
+last:
 	VZEROUPPER
 	RET
 
 DATA products256<>+40(SB)/8, $product256x6x1<>(SB)
 
 TEXT product256x1x2<>(SB), NOSPLIT, $0-16
+again:
 	MOVQ 0(AX), CX
 	MOVQ 8(AX), SI
 	MOVQ 16(AX), R8
@@ -897,24 +964,35 @@ done:
 	VMOVUPS Y2, 0(DI)
 	VADDPS 32(SI), Y3, Y3
 	VMOVUPS Y3, 32(DI)
-	VZEROUPPER
-	RET
+	JMP written
 narrow:
 	SHLQ $2, CX
-	LEAQ masks<>+32(SB), AX
-	SUBQ CX, AX
-	VMOVUPS (AX), Y0
+	LEAQ masks<>+32(SB), R9
+	SUBQ CX, R9
+	VMOVUPS (R9), Y0
 	VADDPS 0(SI), Y2, Y2
 	VMOVUPS Y2, 0(DI)
 	VMASKMOVPS 32(SI), Y0, Y1
 	VADDPS Y1, Y3, Y3
 	VMASKMOVPS Y3, Y0, 32(DI)
+written:
+	DECQ 112(AX)
+	JZ last
+	ADDQ DX, DI
+	ADDQ R8, SI
+	MOVQ DI, 56(AX)
+	MOVQ SI, 72(AX)
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	JMP again
+last:
 	VZEROUPPER
 	RET
 
 DATA products256<>+48(SB)/8, $product256x1x2<>(SB)
 
 TEXT product256x2x2<>(SB), NOSPLIT, $0-16
+again:
 	MOVQ 0(AX), CX
 	MOVQ 8(AX), SI
 	MOVQ 16(AX), R8
@@ -1018,13 +1096,12 @@ done:
 	VMOVUPS Y6, 0(DI)
 	VADDPS 32(SI), Y7, Y7
 	VMOVUPS Y7, 32(DI)
-	VZEROUPPER
-	RET
+	JMP written
 narrow:
 	SHLQ $2, CX
-	LEAQ masks<>+32(SB), AX
-	SUBQ CX, AX
-	VMOVUPS (AX), Y0
+	LEAQ masks<>+32(SB), R9
+	SUBQ CX, R9
+	VMOVUPS (R9), Y0
 	VADDPS 0(SI), Y4, Y4
 	VMOVUPS Y4, 0(DI)
 	VMASKMOVPS 32(SI), Y0, Y1
@@ -1037,12 +1114,24 @@ narrow:
 	VMASKMOVPS 32(SI), Y0, Y1
 	VADDPS Y1, Y7, Y7
 	VMASKMOVPS Y7, Y0, 32(DI)
+written:
+	DECQ 112(AX)
+	JZ last
+	ADDQ DX, DI
+	ADDQ R8, SI
+	MOVQ DI, 56(AX)
+	MOVQ SI, 72(AX)
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	JMP again
+last:
 	VZEROUPPER
 	RET
 
 DATA products256<>+56(SB)/8, $product256x2x2<>(SB)
 
 TEXT product256x3x2<>(SB), NOSPLIT, $0-16
+again:
 	MOVQ 0(AX), CX
 	MOVQ 8(AX), SI
 	MOVQ 16(AX), R8
@@ -1171,13 +1260,12 @@ done:
 	VMOVUPS Y8, 0(DI)
 	VADDPS 32(SI), Y9, Y9
 	VMOVUPS Y9, 32(DI)
-	VZEROUPPER
-	RET
+	JMP written
 narrow:
 	SHLQ $2, CX
-	LEAQ masks<>+32(SB), AX
-	SUBQ CX, AX
-	VMOVUPS (AX), Y0
+	LEAQ masks<>+32(SB), R9
+	SUBQ CX, R9
+	VMOVUPS (R9), Y0
 	VADDPS 0(SI), Y4, Y4
 	VMOVUPS Y4, 0(DI)
 	VMASKMOVPS 32(SI), Y0, Y1
@@ -1197,12 +1285,24 @@ narrow:
 	VMASKMOVPS 32(SI), Y0, Y1
 	VADDPS Y1, Y9, Y9
 	VMASKMOVPS Y9, Y0, 32(DI)
+written:
+	DECQ 112(AX)
+	JZ last
+	ADDQ DX, DI
+	ADDQ R8, SI
+	MOVQ DI, 56(AX)
+	MOVQ SI, 72(AX)
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	JMP again
+last:
 	VZEROUPPER
 	RET
 
 DATA products256<>+64(SB)/8, $product256x3x2<>(SB)
 
 TEXT product256x4x2<>(SB), NOSPLIT, $0-16
+again:
 	MOVQ 0(AX), CX
 	MOVQ 8(AX), SI
 	MOVQ 16(AX), R8
@@ -1356,13 +1456,12 @@ done:
 	VMOVUPS Y10, 0(DI)
 	VADDPS 32(SI), Y11, Y11
 	VMOVUPS Y11, 32(DI)
-	VZEROUPPER
-	RET
+	JMP written
 narrow:
 	SHLQ $2, CX
-	LEAQ masks<>+32(SB), AX
-	SUBQ CX, AX
-	VMOVUPS (AX), Y0
+	LEAQ masks<>+32(SB), R9
+	SUBQ CX, R9
+	VMOVUPS (R9), Y0
 	VADDPS 0(SI), Y4, Y4
 	VMOVUPS Y4, 0(DI)
 	VMASKMOVPS 32(SI), Y0, Y1
@@ -1389,12 +1488,24 @@ narrow:
 	VMASKMOVPS 32(SI), Y0, Y1
 	VADDPS Y1, Y11, Y11
 	VMASKMOVPS Y11, Y0, 32(DI)
+written:
+	DECQ 112(AX)
+	JZ last
+	ADDQ DX, DI
+	ADDQ R8, SI
+	MOVQ DI, 56(AX)
+	MOVQ SI, 72(AX)
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	JMP again
+last:
 	VZEROUPPER
 	RET
 
 DATA products256<>+72(SB)/8, $product256x4x2<>(SB)
 
 TEXT product256x5x2<>(SB), NOSPLIT, $0-16
+again:
 	MOVQ 0(AX), CX
 	MOVQ 8(AX), SI
 	MOVQ 16(AX), R8
@@ -1573,13 +1684,12 @@ done:
 	VMOVUPS Y12, 0(DI)
 	VADDPS 32(SI), Y13, Y13
 	VMOVUPS Y13, 32(DI)
-	VZEROUPPER
-	RET
+	JMP written
 narrow:
 	SHLQ $2, CX
-	LEAQ masks<>+32(SB), AX
-	SUBQ CX, AX
-	VMOVUPS (AX), Y0
+	LEAQ masks<>+32(SB), R9
+	SUBQ CX, R9
+	VMOVUPS (R9), Y0
 	VADDPS 0(SI), Y4, Y4
 	VMOVUPS Y4, 0(DI)
 	VMASKMOVPS 32(SI), Y0, Y1
@@ -1613,12 +1723,24 @@ narrow:
 	VMASKMOVPS 32(SI), Y0, Y1
 	VADDPS Y1, Y13, Y13
 	VMASKMOVPS Y13, Y0, 32(DI)
+written:
+	DECQ 112(AX)
+	JZ last
+	ADDQ DX, DI
+	ADDQ R8, SI
+	MOVQ DI, 56(AX)
+	MOVQ SI, 72(AX)
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	JMP again
+last:
 	VZEROUPPER
 	RET
 
 DATA products256<>+80(SB)/8, $product256x5x2<>(SB)
 
 TEXT product256x6x2<>(SB), NOSPLIT, $0-16
+again:
 	MOVQ 0(AX), CX
 	MOVQ 8(AX), SI
 	MOVQ 16(AX), R8
@@ -1827,13 +1949,12 @@ done:
 	VMOVUPS Y14, 0(DI)
 	VADDPS 32(SI), Y15, Y15
 	VMOVUPS Y15, 32(DI)
-	VZEROUPPER
-	RET
+	JMP written
 narrow:
 	SHLQ $2, CX
-	LEAQ masks<>+32(SB), AX
-	SUBQ CX, AX
-	VMOVUPS (AX), Y0
+	LEAQ masks<>+32(SB), R9
+	SUBQ CX, R9
+	VMOVUPS (R9), Y0
 	VADDPS 0(SI), Y4, Y4
 	VMOVUPS Y4, 0(DI)
 	VMASKMOVPS 32(SI), Y0, Y1
@@ -1874,12 +1995,24 @@ narrow:
 	VMASKMOVPS 32(SI), Y0, Y1
 	VADDPS Y1, Y15, Y15
 	VMASKMOVPS Y15, Y0, 32(DI)
+written:
+	DECQ 112(AX)
+	JZ last
+	ADDQ DX, DI
+	ADDQ R8, SI
+	MOVQ DI, 56(AX)
+	MOVQ SI, 72(AX)
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	JMP again
+last:
 	VZEROUPPER
 	RET
 
 DATA products256<>+88(SB)/8, $product256x6x2<>(SB)
 
 TEXT product256x1x4<>(SB), NOSPLIT, $0-16
+again:
 	MOVQ 0(AX), CX
 	MOVQ 8(AX), SI
 	MOVQ 16(AX), R8
@@ -1963,13 +2096,12 @@ done:
 	VMOVUPS Y4, 64(DI)
 	VADDPS 96(SI), Y5, Y5
 	VMOVUPS Y5, 96(DI)
-	VZEROUPPER
-	RET
+	JMP written
 narrow:
 	SHLQ $2, CX
-	LEAQ masks<>+32(SB), AX
-	SUBQ CX, AX
-	VMOVUPS (AX), Y0
+	LEAQ masks<>+32(SB), R9
+	SUBQ CX, R9
+	VMOVUPS (R9), Y0
 	VADDPS 0(SI), Y2, Y2
 	VMOVUPS Y2, 0(DI)
 	VADDPS 32(SI), Y3, Y3
@@ -1979,12 +2111,24 @@ narrow:
 	VMASKMOVPS 96(SI), Y0, Y1
 	VADDPS Y1, Y5, Y5
 	VMASKMOVPS Y5, Y0, 96(DI)
+written:
+	DECQ 112(AX)
+	JZ last
+	ADDQ DX, DI
+	ADDQ R8, SI
+	MOVQ DI, 56(AX)
+	MOVQ SI, 72(AX)
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	JMP again
+last:
 	VZEROUPPER
 	RET
 
 DATA products256<>+96(SB)/8, $product256x1x4<>(SB)
 
 TEXT product256x2x4<>(SB), NOSPLIT, $0-16
+again:
 	MOVQ 0(AX), CX
 	MOVQ 8(AX), SI
 	MOVQ 16(AX), R8
@@ -2127,13 +2271,12 @@ done:
 	VMOVUPS Y12, 64(DI)
 	VADDPS 96(SI), Y13, Y13
 	VMOVUPS Y13, 96(DI)
-	VZEROUPPER
-	RET
+	JMP written
 narrow:
 	SHLQ $2, CX
-	LEAQ masks<>+32(SB), AX
-	SUBQ CX, AX
-	VMOVUPS (AX), Y0
+	LEAQ masks<>+32(SB), R9
+	SUBQ CX, R9
+	VMOVUPS (R9), Y0
 	VADDPS 0(SI), Y6, Y6
 	VMOVUPS Y6, 0(DI)
 	VADDPS 32(SI), Y7, Y7
@@ -2154,12 +2297,24 @@ narrow:
 	VMASKMOVPS 96(SI), Y0, Y1
 	VADDPS Y1, Y13, Y13
 	VMASKMOVPS Y13, Y0, 96(DI)
+written:
+	DECQ 112(AX)
+	JZ last
+	ADDQ DX, DI
+	ADDQ R8, SI
+	MOVQ DI, 56(AX)
+	MOVQ SI, 72(AX)
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	JMP again
+last:
 	VZEROUPPER
 	RET
 
 DATA products256<>+104(SB)/8, $product256x2x4<>(SB)
 
 TEXT product256x1x8<>(SB), NOSPLIT, $0-16
+again:
 	MOVQ 0(AX), CX
 	MOVQ 8(AX), SI
 	MOVQ 16(AX), R8
@@ -2275,13 +2430,12 @@ done:
 	VMOVUPS Y8, 192(DI)
 	VADDPS 224(SI), Y9, Y9
 	VMOVUPS Y9, 224(DI)
-	VZEROUPPER
-	RET
+	JMP written
 narrow:
 	SHLQ $2, CX
-	LEAQ masks<>+32(SB), AX
-	SUBQ CX, AX
-	VMOVUPS (AX), Y0
+	LEAQ masks<>+32(SB), R9
+	SUBQ CX, R9
+	VMOVUPS (R9), Y0
 	VADDPS 0(SI), Y2, Y2
 	VMOVUPS Y2, 0(DI)
 	VADDPS 32(SI), Y3, Y3
@@ -2299,12 +2453,24 @@ narrow:
 	VMASKMOVPS 224(SI), Y0, Y1
 	VADDPS Y1, Y9, Y9
 	VMASKMOVPS Y9, Y0, 224(DI)
+written:
+	DECQ 112(AX)
+	JZ last
+	ADDQ DX, DI
+	ADDQ R8, SI
+	MOVQ DI, 56(AX)
+	MOVQ SI, 72(AX)
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	JMP again
+last:
 	VZEROUPPER
 	RET
 
 DATA products256<>+112(SB)/8, $product256x1x8<>(SB)
 
 TEXT product256x4x2keep<>(SB), NOSPLIT, $0-16
+again:
 	MOVQ 0(AX), CX
 	MOVQ 8(AX), SI
 	MOVQ 16(AX), R8
@@ -2479,13 +2645,12 @@ done:
 	VMOVUPS Y10, 0(DI)
 	VADDPS 32(SI), Y11, Y11
 	VMOVUPS Y11, 32(DI)
-	VZEROUPPER
-	RET
+	JMP written
 narrow:
 	SHLQ $2, CX
-	LEAQ masks<>+32(SB), AX
-	SUBQ CX, AX
-	VMOVUPS (AX), Y0
+	LEAQ masks<>+32(SB), R9
+	SUBQ CX, R9
+	VMOVUPS (R9), Y0
 	VADDPS 0(SI), Y4, Y4
 	VMOVUPS Y4, 0(DI)
 	VMASKMOVPS 32(SI), Y0, Y1
@@ -2512,12 +2677,24 @@ narrow:
 	VMASKMOVPS 32(SI), Y0, Y1
 	VADDPS Y1, Y11, Y11
 	VMASKMOVPS Y11, Y0, 32(DI)
+written:
+	DECQ 112(AX)
+	JZ last
+	ADDQ DX, DI
+	ADDQ R8, SI
+	MOVQ DI, 56(AX)
+	MOVQ SI, 72(AX)
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	JMP again
+last:
 	VZEROUPPER
 	RET
 
 DATA products256<>+120(SB)/8, $product256x4x2keep<>(SB)
 
 TEXT product256x5x2keep<>(SB), NOSPLIT, $0-16
+again:
 	MOVQ 0(AX), CX
 	MOVQ 8(AX), SI
 	MOVQ 16(AX), R8
@@ -2717,13 +2894,12 @@ done:
 	VMOVUPS Y12, 0(DI)
 	VADDPS 32(SI), Y13, Y13
 	VMOVUPS Y13, 32(DI)
-	VZEROUPPER
-	RET
+	JMP written
 narrow:
 	SHLQ $2, CX
-	LEAQ masks<>+32(SB), AX
-	SUBQ CX, AX
-	VMOVUPS (AX), Y0
+	LEAQ masks<>+32(SB), R9
+	SUBQ CX, R9
+	VMOVUPS (R9), Y0
 	VADDPS 0(SI), Y4, Y4
 	VMOVUPS Y4, 0(DI)
 	VMASKMOVPS 32(SI), Y0, Y1
@@ -2757,12 +2933,24 @@ narrow:
 	VMASKMOVPS 32(SI), Y0, Y1
 	VADDPS Y1, Y13, Y13
 	VMASKMOVPS Y13, Y0, 32(DI)
+written:
+	DECQ 112(AX)
+	JZ last
+	ADDQ DX, DI
+	ADDQ R8, SI
+	MOVQ DI, 56(AX)
+	MOVQ SI, 72(AX)
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	JMP again
+last:
 	VZEROUPPER
 	RET
 
 DATA products256<>+128(SB)/8, $product256x5x2keep<>(SB)
 
 TEXT product256x6x2keep<>(SB), NOSPLIT, $0-16
+again:
 	MOVQ 0(AX), CX
 	MOVQ 8(AX), SI
 	MOVQ 16(AX), R8
@@ -2992,13 +3180,12 @@ done:
 	VMOVUPS Y14, 0(DI)
 	VADDPS 32(SI), Y15, Y15
 	VMOVUPS Y15, 32(DI)
-	VZEROUPPER
-	RET
+	JMP written
 narrow:
 	SHLQ $2, CX
-	LEAQ masks<>+32(SB), AX
-	SUBQ CX, AX
-	VMOVUPS (AX), Y0
+	LEAQ masks<>+32(SB), R9
+	SUBQ CX, R9
+	VMOVUPS (R9), Y0
 	VADDPS 0(SI), Y4, Y4
 	VMOVUPS Y4, 0(DI)
 	VMASKMOVPS 32(SI), Y0, Y1
@@ -3039,6 +3226,17 @@ narrow:
 	VMASKMOVPS 32(SI), Y0, Y1
 	VADDPS Y1, Y15, Y15
 	VMASKMOVPS Y15, Y0, 32(DI)
+written:
+	DECQ 112(AX)
+	JZ last
+	ADDQ DX, DI
+	ADDQ R8, SI
+	MOVQ DI, 56(AX)
+	MOVQ SI, 72(AX)
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	JMP again
+last:
 	VZEROUPPER
 	RET
 

@@ -44,7 +44,10 @@ type tile struct {
 	from       *float32
 	fromRow    int
 	last       int // columns of the last vector, 1 to lanes
-	keep       *float32
+	// of AVX2
+	keep  *float32 // where rows of B are laid out
+	step  int      // bytes to the rows of A of the next tile
+	count int      // of tiles one below another, 1 at least
 }
 
 //go:noescape
@@ -54,7 +57,7 @@ func product256(t *tile, kind int)
 func product512(t *tile, kind int)
 
 // run calls the micro-kernel of so many rows and vectors; for more than two vectors the rows are few, see several.
-func (t *tile) run(rows, vectors int) {
+func (t *tile) run(rows, vectors, count int) {
 	kind := rows - 1
 	switch vectors {
 	case 2:
@@ -64,13 +67,14 @@ func (t *tile) run(rows, vectors int) {
 	case 8:
 		kind += 2*shape.rows + 2
 	}
-	t.start(kind)
+	t.start(kind, count)
 }
 
 // runKeep is run for two vectors of AVX2 that also lays out the rows of B it reads, from keep on; more than half as many rows as a micro-kernel has.
-func (t *tile) runKeep(rows int) { t.start(2*shape.rows + 3 + rows - shape.rows/2 - 1) }
+func (t *tile) runKeep(rows int) { t.start(2*shape.rows+3+rows-shape.rows/2-1, 1) }
 
-func (t *tile) start(kind int) {
+func (t *tile) start(kind, count int) {
+	t.count = count
 	if wide {
 		product512(t, kind)
 	} else {
@@ -180,6 +184,14 @@ func partsOf(number, most int) parts {
 	}
 	n := (number + most - 1) / most
 	return parts{n, number / n, number % n}
+}
+
+// alike is the number of parts from one on that are as large.
+func (p parts) alike(part int) int {
+	if part < p.more {
+		return p.more - part
+	}
+	return p.n - part
 }
 
 func (p parts) size(part int) int {

@@ -60,12 +60,17 @@ const (
 	tileFromRow
 	tileLast
 	tileKeep
+	tileStep
+	tileCount
 )
 
 // product writes to rows of C the sum of rows of from and rows of A times columns of B, both strided; see tile, to which AX points.
 func (t tier) product(s kernelShape) {
 	rows, vectors := s.rows, s.vectors
 	p("TEXT %s<>(SB), NOSPLIT, $0-16", t.kernel(s))
+	if t.repeats() {
+		p("again:")
+	}
 	bytes := 4 * t.lanes
 	load := func(offset int, register string) { p("\tMOVQ %d(AX), %s", offset, register) }
 	strides := func(list ...string) {
@@ -159,6 +164,18 @@ func (t tier) product(s kernelShape) {
 	load(tileLast, "CX")
 	strides("DX", "R8")
 	t.store(rows, vectors, acc)
+	t.finish()
+}
+
+// repeats reports that a kernel does a number of tiles one below another.
+func (t tier) repeats() bool { return t.lanes == avx2.lanes }
+
+// finish goes on to the rows below, if there are more tiles to do.
+func (t tier) finish() {
+	if t.repeats() {
+		p("\tDECQ %d(AX)\n\tJZ last\n\tADDQ DX, DI\n\tADDQ R8, SI\n\tMOVQ DI, %d(AX)\n\tMOVQ SI, %d(AX)", tileCount, tileC, tileFrom)
+		p("\tMOVQ %d(AX), CX\n\tADDQ CX, %d(AX)\n\tJMP again\nlast:", tileStep, tileA)
+	}
 	p("\tVZEROUPPER\n\tRET\n")
 }
 
@@ -193,6 +210,7 @@ func (t tier) store(rows, vectors int, acc func(row, v int) int) {
 		return
 	}
 	whole(false)
-	p("\tVZEROUPPER\n\tRET\nnarrow:\n\tSHLQ $2, CX\n\tLEAQ masks<>+32(SB), AX\n\tSUBQ CX, AX\n\tVMOVUPS (AX), Y0")
+	p("\tJMP written\nnarrow:\n\tSHLQ $2, CX\n\tLEAQ masks<>+32(SB), R9\n\tSUBQ CX, R9\n\tVMOVUPS (R9), Y0")
 	whole(true)
+	p("written:")
 }
