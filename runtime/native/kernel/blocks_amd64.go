@@ -42,24 +42,31 @@ func inPlace(m, k, ldb int) bool {
 	return m <= 2*shape.rows || m <= few && k*ldb <= second || ldb <= shape.near || k <= 64
 }
 
-// layOut is depth rows from row l and n columns from column j of op(B), laid out or to be laid out by the product that reads them.
-func (mem *borrowed) layOut(tB bool, depth, n int, b []float32, ldb, l, j int) right {
-	keep := mem.get().b[:]
+// layOut is the next columns from column j of op(B), at most n, depth rows from row l: laid out or, in place, to be laid out by the product that reads them,
+// which has m rows.
+func (mem *borrowed) layOut(tB bool, m, depth, n int, b []float32, ldb, l, j int) (right, int) {
+	memory := mem.get().b[:]
 	if tB || wide {
-		pack(keep, tB, depth, n, b, ldb, l, j)
-		return right{data: keep, n: n, deep: depth}
+		n = min(n, shape.wide)
+		pack(memory, tB, depth, n, b, ldb, l, j)
+		return right{data: memory, n: n, deep: depth}, n
 	}
+	y := right{data: b[l*ldb+j:], row: ldb, keep: memory, once: m <= shape.tall}
+	if !y.once {
+		n = min(n, shape.wide)
+	}
+	y.n, y.deep = n, depth
 	if full := n / shape.columns * shape.columns; full < n {
-		pack(keep[full*depth:], false, depth, n-full, b, ldb, l, j+full)
+		pack(memory[y.keptAt(full):], false, depth, n-full, b, ldb, l, j+full)
 	}
-	return right{data: b[l*ldb+j:], n: n, deep: depth, row: ldb, keep: keep}
+	return y, n
 }
 
 // copied reports that rows of A are better read from a copy by products with n columns: its numbers for a micro-kernel lie so far apart that they
 // fall on few places of the caches.
 func (a left) copied(n int) bool {
 	if a.row == 1 && !wide {
-		return n >= 2*shape.columns
+		return n > 4*shape.columns || n >= 2*shape.columns && a.col >= shape.far
 	}
 	if a.row == 1 {
 		return a.col >= shape.far && n >= 2*shape.columns
@@ -78,9 +85,7 @@ func (mem *borrowed) product(m, depth int, a left, b *right, c []float32, ldc in
 		if copied {
 			x = mem.get().copy(x, rows, depth)
 		}
-		for j := from; j < to; j += shape.wide {
-			multiply(rows, depth, x, b, c[i*ldc:], ldc, s.at(i, 0), j, min(to, j+shape.wide))
-		}
+		multiply(rows, depth, x, b, c[i*ldc:], ldc, s.at(i, 0), from, to)
 		i += rows
 		if b.keep != nil {
 			b = &right{data: b.keep, n: b.n, deep: b.deep}

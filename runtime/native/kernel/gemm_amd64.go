@@ -2,23 +2,30 @@
 
 package kernel
 
-// byRows is the number of columns from which a product goes row by row of micro-kernels, not panel by panel: rows of C are then written in long runs.
-const byRows = 512
-
 // multiply writes columns from to to−1 of C = start + A·B for m rows of A and depth rows of B; from is a multiple of a panel's columns.
 func multiply(m, depth int, a left, b *right, c []float32, ldc int, s start, from, to int) {
-	if to-from < byRows {
+	if !wide {
 		panels(m, depth, a, b, c, ldc, s, from, to)
 		return
 	}
-	parts := partsOf(m, shape.rows)
-	for part, i := 0, 0; part < parts.n; part++ {
-		rows := parts.size(part)
-		panels(rows, depth, a, b, c[i*ldc:], ldc, s.at(i, 0), from, to)
-		a.data = a.data[min(a.step(rows), len(a.data)):]
-		i += rows
+	for j := from; j < to; j += shape.wide {
+		next := min(to, j+shape.wide)
+		if next-j < byRows {
+			panels(m, depth, a, b, c, ldc, s, j, next)
+			continue
+		}
+		parts := partsOf(m, shape.rows)
+		for part, i := 0, 0; part < parts.n; part++ {
+			rows := parts.size(part)
+			panels(rows, depth, a.at(i, 0), b, c[i*ldc:], ldc, s.at(i, 0), j, next)
+			i += rows
+		}
 	}
 }
+
+// byRows is the number of columns from which a product with AVX-512 goes row by row of micro-kernels, not panel by panel: rows of C are then written in long
+// runs.
+const byRows = 512
 
 // panels is multiply, panel by panel.
 func panels(m, depth int, a left, b *right, c []float32, ldc int, s start, from, to int) {
@@ -36,7 +43,7 @@ func panels(m, depth int, a left, b *right, c []float32, ldc int, s start, from,
 			rows, alike := parts.size(part), 1
 			t.a, t.c, t.from, t.step = &a.data[at], &c[i*ldc+j], s.first(i, j), 4*a.step(rows)
 			if keep := part == 0 && b.keep != nil && cols == shape.columns; keep {
-				t.keep = &b.keep[j*b.deep]
+				t.keep = &b.keep[b.keptAt(j)]
 				t.runKeep(rows)
 				t.b, t.bRow = t.keep, shape.columns
 			} else {
@@ -82,9 +89,9 @@ func gemm(tA, tB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, 
 		if direct > 0 {
 			mem.product(m, depth, x.at(0, l), &right{data: b[l*ldb:], n: n, row: ldb}, c, ldc, from, 0, direct)
 		}
-		for j := direct; j < n; j += shape.wide {
-			cols := min(shape.wide, n-j)
-			y := mem.layOut(tB, depth, cols, b, ldb, l, j)
+		for j, cols := direct, 0; j < n; j += cols {
+			var y right
+			y, cols = mem.layOut(tB, m, depth, n-j, b, ldb, l, j)
 			mem.product(m, depth, x.at(0, l), &y, c[j:], ldc, from.at(0, j), 0, cols)
 		}
 		from = start{c, ldc}

@@ -21,7 +21,7 @@ const mostTall, mostWide = 280, 512
 
 // The shapes of AVX2 and AVX-512. The last four numbers were found by turns of both choices in one process, on Sapphire Rapids.
 var (
-	narrowShape = blocks{lanes: 8, columns: 16, rows: 6, tall: 144, wide: 256, far: 512, near: 128}
+	narrowShape = blocks{lanes: 8, columns: 16, rows: 6, tall: 144, wide: 256, far: 1024, near: 128}
 	wideShape   = blocks{lanes: 16, columns: 32, rows: 14, tall: mostTall, wide: mostWide, far: 1024, near: 256}
 )
 
@@ -124,6 +124,7 @@ type right struct {
 	deep int       // numbers of a panel for each of its columns
 	skip int       // rows of a panel to leave out
 	row  int       // from a row to the next in place; 0: packed, a panel's width
+	once bool      // each panel is read by one call of panels only
 	keep []float32 // where whole panels that are read in place are laid out when they are first read, beside the last that is not whole
 }
 
@@ -135,9 +136,20 @@ func (b *right) panel(j int) (at *float32, row, cols int) {
 	case b.row > 0 && (b.keep == nil || cols == shape.columns):
 		return &b.data[j], b.row, cols
 	case b.row > 0:
-		return &b.keep[j*b.deep], row, cols
+		return &b.keep[b.keptAt(j)], row, cols
 	}
 	return &b.data[j*b.deep+b.skip*row], row, cols
+}
+
+// keptAt is where the panel at column j is laid out: each at its own place unless it is read once, when whole panels share the first.
+func (b *right) keptAt(j int) int {
+	if !b.once {
+		return j * b.deep
+	}
+	if b.n-j >= shape.columns {
+		return 0
+	}
+	return shape.columns * b.deep
 }
 
 // step is the distance from a panel to the next.
