@@ -7,6 +7,7 @@ import (
 	"fmtool/models/flow"
 	"fmtool/models/noise"
 	"fmtool/models/tensor"
+	"fmtool/runtime/native/kernel"
 	"fmtool/train/data"
 )
 
@@ -53,12 +54,11 @@ func newBatch(m *models.Model, l Loss, n int) *batch {
 
 // rows copies rows of a set in model space, with the x0 of pairs.
 func (b *batch) rows(set *data.Set, index []int) {
-	d := b.spec.Dim()
+	kernel.Gather(b.x1, set.Rows, b.spec.Dim(), index)
+	if set.Paired != nil {
+		kernel.Gather(b.x0, set.Paired, b.spec.Dim(), index)
+	}
 	for i, r := range index {
-		copy(b.x1[i*d:(i+1)*d], set.Row(r))
-		if set.Paired != nil {
-			copy(b.x0[i*d:(i+1)*d], set.Paired[r*d:(r+1)*d])
-		}
 		if b.labels != nil {
 			b.labels[i] = set.Labels[r]
 		}
@@ -137,10 +137,7 @@ func position(z []float32, k int) uint64 { return uint64(k) * ((uint64(len(z)) +
 
 // start copies rows of the source into x0.
 func (b *batch) start(source *data.Set, index []int) {
-	d := b.spec.Dim()
-	for i, r := range index {
-		copy(b.x0[i*d:(i+1)*d], source.Row(r))
-	}
+	kernel.Gather(b.x0, source.Rows, b.spec.Dim(), index)
 }
 
 // finish draws what does not depend on the coupling: t of the model's distribution on [TimeMin, TimeMax], noise on the path, conditions dropped to the null class

@@ -11,8 +11,9 @@ import (
 	"fmtool/runtime/native/kernel"
 )
 
-// blockSize is the number of elements a vector program works on at a time: a dozen blocks stay in the first-level cache.
-const blockSize = 512
+// blockSize is the number of elements a vector program works on at a time: a dozen blocks stay in the first-level cache. A program of fewer registers has
+// longer blocks, up to so many times as long, and is interpreted less often.
+const blockSize, dozen, longest = 512, 12, 4
 
 // vectorOp is a row of the table of fusable operators: the number of operands and the function in both precisions, chosen by the node's attributes.
 type vectorOp struct {
@@ -191,10 +192,7 @@ func bindProgram[T interface {
 	float
 	tensor.Element
 }](b *binder, g *group, st *stage, choose func(vectorOp, *graph.Node) func(dst, a, b, c []T)) (*vectorProgram[T], error) {
-	p := &vectorProgram[T]{size: g.size, block: blockSize}
-	if cols := g.shape[len(g.shape)-min(1, len(g.shape)):]; len(cols) == 1 && cols[0] < blockSize {
-		p.block = blockSize / max(cols[0], 1) * max(cols[0], 1) // whole rows, so that a row to add stays as it is filled
-	}
+	p := &vectorProgram[T]{size: g.size}
 	place := func(v *graph.Value, sliced bool) cell[T] {
 		if st == nil {
 			return cell[T]{data: tensor.Data[T](b.place[v])}
@@ -249,8 +247,16 @@ func bindProgram[T interface {
 		p.regs[index[v]] = place(v, true)
 	}
 	p.findSingles()
-	p.allocate(b.pool.n)
+	p.allocate(b.pool.n, g.shape)
 	return p, nil
+}
+
+// setBlock chooses the length of blocks for a number of registers: whole rows of so many columns, so that a row to add stays as it is filled.
+func (p *vectorProgram[T]) setBlock(registers, cols int) {
+	p.block = blockSize * min(max(dozen/max(registers, 1), 1), longest)
+	if 0 < cols && cols < p.block {
+		p.block = p.block / cols * cols
+	}
 }
 
 // findSingles finds the operands of one number that need not be repeated over a block, and the registers that move from block to block.
@@ -272,7 +278,7 @@ func (p *vectorProgram[T]) findSingles() {
 }
 
 // allocate makes the registers' memory; scratch registers share it when their lives do not overlap.
-func (p *vectorProgram[T]) allocate(workers int) {
+func (p *vectorProgram[T]) allocate(workers int, shape []int) {
 	last := make([]int, len(p.regs))
 	for i, in := range p.code {
 		for _, r := range in.regs {
@@ -311,6 +317,11 @@ func (p *vectorProgram[T]) allocate(workers int) {
 			}
 		}
 	}
+	cols := 0
+	if n := len(shape); n > 0 {
+		cols = shape[n-1]
+	}
+	p.setBlock(len(p.moves)+rooms, cols)
 	for range workers {
 		p.lanes = append(p.lanes, p.lane(slot, rooms))
 	}
@@ -319,10 +330,10 @@ func (p *vectorProgram[T]) allocate(workers int) {
 // lane makes the memory of a worker, in which register r has room slot[r], −1: none.
 func (p *vectorProgram[T]) lane(slot []int, rooms int) lane[T] {
 	l := lane[T]{places: make([][]*[]T, len(p.regs)), room: make([][]T, len(p.regs)), held: apart[int](len(p.regs))}
-	memory := make([]T, rooms*blockSize)
+	memory := make([]T, rooms*p.block)
 	for r, s := range slot {
 		if s >= 0 {
-			l.room[r] = memory[s*blockSize : (s+1)*blockSize]
+			l.room[r] = memory[s*p.block : (s+1)*p.block]
 		}
 	}
 	operands := 0
@@ -421,7 +432,7 @@ func fillOperand[T float](dst, data []T, o operand, at, held int) int {
 			for i := range dst {
 				dst[i] = data[0]
 			}
-			return blockSize // a shorter last block is a prefix
+			return len(dst) // a shorter last block is a prefix
 		}
 		return held
 	}

@@ -159,6 +159,17 @@ loop:
 	VZEROUPPER
 	RET
 
+// func fetch(at, lines)
+TEXT ·fetch(SB), NOSPLIT, $0-16
+	MOVQ at+0(FP), SI
+	MOVQ lines+8(FP), CX
+line:
+	PREFETCHT0 (SI)
+	ADDQ $64, SI
+	DECQ CX
+	JNZ line
+	RET
+
 // func largestVec(acc, x, n)
 TEXT ·largestVec(SB), NOSPLIT, $0-24
 	MOVQ acc+0(FP), DI

@@ -14,6 +14,7 @@ func rows() {
 	inLanes(func(y int) { p("\tVSUBPD Y15, Y%d, Y%d\n\tVMULPD Y%d, Y%d, Y%d", y, y, y, y, y) }) // not fused, as in Go
 	sumRows()
 	repeat()
+	fetch()
 	largest()
 	softmax()
 	function("scaleVec", []argument{{"dst", "DI"}, {"x", "SI"}, {"n", "CX"}, {"s", "Y15"}}, nil, func() {
@@ -22,6 +23,12 @@ func rows() {
 	}, nil)
 	norm("normVec", true)
 	norm("normScaleVec", false)
+}
+
+// fetch asks for lines of memory from an address on, without waiting for them.
+func fetch() {
+	arguments("fetch", [2]string{"at", "SI"}, [2]string{"lines", "CX"})
+	p("line:\n\tPREFETCHT0 (SI)\n\tADDQ $64, SI\n\tDECQ CX\n\tJNZ line\n\tRET\n")
 }
 
 // inLanes adds n numbers at SI, n a multiple of 16, to the sixteen sums at DI: number i to sum i mod 16. before may change four of them.
