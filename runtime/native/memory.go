@@ -5,6 +5,7 @@ import (
 
 	"fmtool/models/graph"
 	"fmtool/models/tensor"
+	"fmtool/runtime/native/kernel"
 )
 
 // arena is the memory of the intermediate values, one slab for each element type, shared by the instances of a plan: only one runs at a time. The first set
@@ -112,6 +113,12 @@ func (m *memory) plan(a *arena) {
 	b := m.b
 	m.findInside()
 	for k, list := range m.steps {
+		if list[0].rows {
+			m.stages[k] = b.planStage(list, func(v *graph.Value) bool { return !m.inside[v] }, a)
+		}
+	}
+	m.chainSums()
+	for k, list := range m.steps {
 		for _, j := range list {
 			for _, v := range j.in {
 				if v != nil {
@@ -130,9 +137,6 @@ func (m *memory) plan(a *arena) {
 		m.give(v)
 	}
 	for k, list := range m.steps {
-		if list[0].rows {
-			m.stages[k] = b.planStage(list, func(v *graph.Value) bool { return !m.inside[v] }, a)
-		}
 		for _, j := range list {
 			for _, v := range j.out {
 				m.give(v)
@@ -157,6 +161,40 @@ func (m *memory) plan(a *arena) {
 		if t, ok := b.place[b.root(v)]; ok {
 			b.place[v] = t.Reshape(b.shape(v)...)
 		}
+	}
+}
+
+// chainSums lets a single worker, which comes to the shards in order, add each product's sum to that of the shards before instead of keeping them all:
+// the same additions. It takes shards whose products add to their result but once.
+func (m *memory) chainSums() {
+	b := m.b
+	for k, st := range m.stages {
+		if b.pool.n > 1 || st == nil || slices.ContainsFunc(st.parts, func(blocks []rowBlock) bool {
+			return len(blocks) > 1 || !kernel.AddsOnce(blocks[0].to-blocks[0].from)
+		}) {
+			continue
+		}
+		for _, j := range m.steps[k] {
+			if j.sums && j.product {
+				m.chain(j.out[0])
+			}
+		}
+	}
+}
+
+// chain makes the shards' sums one, and the total another name of it.
+func (m *memory) chain(own *graph.Value) {
+	b := m.b
+	for k, list := range m.steps {
+		i := slices.IndexFunc(list, func(j *job) bool { return j.shards > 0 && j.in[0] == own })
+		if i < 0 || !b.next[list[i].out[0]].IsZero() {
+			continue
+		}
+		total := list[i].out[0]
+		b.known[own] = graph.Known{Type: graph.Type{DType: b.known[own].DType, Shape: graph.ShapeOf(1, b.size(total))}}
+		b.alias[total] = own
+		m.steps[k] = slices.Delete(slices.Clone(list), i, i+1)
+		return
 	}
 }
 

@@ -71,8 +71,13 @@ func (b *binder) prepareSum(j *job, st *stage) rowRun {
 		}
 	}
 	y, sums := rowsOf[float32](b, st, j.in[1], true), b.place[j.out[0]].Float32()
+	chained := b.shape(j.out[0])[0] == 1
 	return func(r rowBlock) error {
-		kernel.Gemm(true, false, x.stride, y.stride, r.to-r.from, x.rows(r), x.stride, y.rows(r), y.stride, sums[r.shard*size:], y.stride, !r.first)
+		at, add := r.shard*size, !r.first
+		if chained {
+			at, add = 0, add || r.shard > 0
+		}
+		kernel.Gemm(true, false, x.stride, y.stride, r.to-r.from, x.rows(r), x.stride, y.rows(r), y.stride, sums[at:], y.stride, add)
 		return nil
 	}
 }

@@ -2,6 +2,9 @@
 
 package kernel
 
+// AddsOnce reports that Gemm adds all of a product of depth k to each element of C in one addition, so that C += A·B gives what adding a product by itself does.
+func AddsOnce(k int) bool { return HasFMA && k <= kc }
+
 // multiply writes columns from to to−1 of C = start + A·B for m rows of A and depth rows of B; from is a multiple of a panel's columns.
 func multiply(m, depth int, a left, b *right, c []float32, ldc int, s start, from, to int) {
 	if !wide {
