@@ -27,7 +27,7 @@ var kernels = map[string]struct {
 	"Packed.Fill":     {"as Pack does", "TestPackedIsGemm", callPacked},
 	"Packed.Gemm":     {"bit for bit as the function Gemm", "TestPackedIsGemm", callPacked},
 	"Packed.GemmFrom": {"is Gemm added to", "TestPackedIsGemm", callPacked},
-	"PackedSize":      {}, "Columns": {}, "Packed.Bytes": {}, "Peak": {},
+	"PackedSize":      {}, "Columns": {}, "Packed.Bytes": {}, "Peak": {}, "AddsOnce": {},
 
 	"MulAdd":       {"rounded once", "TestMulAdd", fused(1, 3, func(out, in [][]float32) { kernel.MulAdd(out[0], in[0], in[1], in[2]) })},
 	"SiLUBias":     {"within 4 ulp", "TestSiLU", fused(3, 2, siluBias)},
@@ -51,6 +51,7 @@ var kernels = map[string]struct {
 	})},
 	"Fill":   {"exact", "TestFillAndMap", func(b *buffers, n int) { kernel.Fill(b.make(n), 3) }},
 	"Repeat": {"exactly", "TestRepeat", func(b *buffers, n int) { kernel.Repeat(b.make(3*n), b.make(3), max(n, 1)) }},
+	"Gather": {"exactly", "TestGather", func(b *buffers, n int) { kernel.Gather(b.make(2*n), b.make(3*n), n, []int{2, 0}) }},
 	"Map":    {"computed in float64 and rounded", "TestFillAndMap", func(b *buffers, n int) { kernel.Map(b.make(n), b.make(n), math.Sqrt) }},
 }
 

@@ -132,6 +132,32 @@ func TestGemmRowsAreIndependent(t *testing.T) {
 	}
 }
 
+// Where AddsOnce says so, adding a product to C gives the bits of adding the product by itself, whole panels and the columns beside them alike.
+func TestAddsOnce(t *testing.T) {
+	for _, k := range []int{1, 5, 128, 256, 257} {
+		for _, s := range [][2]int{{1, 1}, {3, 64}, {64, 3}, {65, 64}, {150, 530}, {33, 47}} {
+			m, n := s[0], s[1]
+			if !kernel.AddsOnce(k) {
+				continue
+			}
+			a, b, c := make([]float32, k*m), make([]float32, k*n), make([]float32, m*n)
+			normal(a, 1, 1)
+			normal(b, 2, 1)
+			normal(c, 3, 1)
+			product, sum := make([]float32, m*n), make([]float32, m*n)
+			kernel.Gemm(true, false, m, n, k, a, m, b, n, product, n, false)
+			kernel.Add(sum, c, product)
+			kernel.Gemm(true, false, m, n, k, a, m, b, n, c, n, true)
+			if at := firstDifference(c, sum); at >= 0 {
+				t.Errorf("%d×%d×%d: element %d is %g, by itself and added %g", m, n, k, at, c[at], sum[at])
+			}
+		}
+	}
+	if kernel.HasFMA != kernel.AddsOnce(128) {
+		t.Error("products of 128 rows are added in more than one addition")
+	}
+}
+
 // ulps is the distance of got from the true value in units of float32's last place there.
 func ulps(got float32, want float64) float64 {
 	w := float32(want)
