@@ -106,13 +106,17 @@ type column struct {
 	at   func(flow.Coeffs) float64
 }
 
-// columns are those of a model's loss, [N 1 ...] each: the path, the target as target_x1·x1 + target_x0·x0, and gain and weight where they are not 1.
+// columns are those of a model's loss, [N 1 ...] each: the path, the target as target_x1·x1 + target_x0·x0 unless that is the same at all times, and gain and
+// weight where they are not 1.
 func (l Loss) columns(spec flow.Spec) []column {
 	list := []column{
 		{"alpha", func(c flow.Coeffs) float64 { return c.Alpha }},
 		{"beta", func(c flow.Coeffs) float64 { return c.Beta }},
-		{"target_x1", func(c flow.Coeffs) float64 { return c.Row(spec.Prediction)[0] }},
-		{"target_x0", func(c flow.Coeffs) float64 { return c.Row(spec.Prediction)[1] }},
+	}
+	if _, same := sameTarget(spec); !same {
+		list = append(list,
+			column{"target_x1", func(c flow.Coeffs) float64 { return c.Row(spec.Prediction)[0] }},
+			column{"target_x0", func(c flow.Coeffs) float64 { return c.Row(spec.Prediction)[1] }})
 	}
 	if l.In != spec.Prediction {
 		list = append(list, column{"gain", func(c flow.Coeffs) float64 { _, b := c.Convert(spec.Prediction, l.In); return b }})
@@ -121,6 +125,19 @@ func (l Loss) columns(spec flow.Spec) []column {
 		list = append(list, column{"weight", l.Weight.At})
 	}
 	return list
+}
+
+// sameTarget is the target as a combination of (x1, x0) if that does not depend on the time: of x1 and noise, and of the velocity of straight paths.
+func sameTarget(spec flow.Spec) (row [2]float64, same bool) {
+	same = spec.Prediction == flow.X1 || spec.Prediction == flow.Noise
+	if !same && spec.Prediction == flow.Velocity {
+		name, _, ok := flow.Formula(spec.Schedule)
+		same = ok && name == "linear"
+	}
+	if same {
+		row = spec.Schedule.At(0).Row(spec.Prediction)
+	}
+	return row, same
 }
 
 // rows adds the loss of each row [N] for the difference d [N D...] of network and target; in are the columns by name.

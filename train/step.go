@@ -5,6 +5,7 @@ import (
 
 	"fmtool/models"
 	"fmtool/models/autodiff"
+	"fmtool/models/flow"
 	"fmtool/models/graph"
 	"fmtool/models/nn"
 	"fmtool/models/tensor"
@@ -15,7 +16,7 @@ import (
 //
 //	x1, x0  float32 [N D...]     data in model space and noise
 //	t       float32 [N 1]        times
-//	alpha, beta, target_x1, target_x0 (, gain) (, weight)   float32 [N 1 ...], what depends on t alone: see Loss
+//	alpha, beta (, target_x1, target_x0) (, gain) (, weight)   float32 [N 1 ...], what depends on t alone: see Loss
 //	y (, y_drop)                 the condition, if the model has one
 //	path                         float32 [N D...], what is added to x_t, if the model has path noise
 //
@@ -92,9 +93,22 @@ func (p parts) rows(b *graph.Builder, m *models.Model, l Loss) *graph.Value {
 	if p.path != nil {
 		x = b.Add(x, p.path)
 	}
-	target := b.Add(b.Mul(c["target_x1"], p.x1), b.Mul(c["target_x0"], p.x0))
 	in := models.Inputs{X: x, T: p.t, Y: p.y, Drop: p.drop}
-	return l.rows(b, m.Spec, b.Subtract(models.Build(b, m.Spec, m.Arch, nn.Stored(m.Weights), in), target), c)
+	return l.rows(b, m.Spec, b.Subtract(models.Build(b, m.Spec, m.Arch, nn.Stored(m.Weights), in), p.target(b, m.Spec)), c)
+}
+
+// target adds what the network is compared with.
+func (p parts) target(b *graph.Builder, spec flow.Spec) *graph.Value {
+	if c := p.columns; c["target_x1"] != nil {
+		return b.Add(b.Mul(c["target_x1"], p.x1), b.Mul(c["target_x0"], p.x0))
+	}
+	switch row, _ := sameTarget(spec); row {
+	case [2]float64{1, 0}:
+		return p.x1
+	case [2]float64{0, 1}:
+		return p.x0
+	}
+	return b.Subtract(p.x1, p.x0)
 }
 
 func ones(n int) graph.Shape {

@@ -79,16 +79,17 @@ func (a left) copied(n int) bool {
 func (mem *borrowed) product(m, depth int, a left, b *right, c []float32, ldc int, s start, from, to int) {
 	copied := a.copied(to - from)
 	parts := partsOf(m, shape.tall)
+	y := *b
 	for part, i := 0, 0; part < parts.n; part++ {
 		rows := parts.size(part)
 		x := a.at(i, 0)
 		if copied {
 			x = mem.get().copy(x, rows, depth)
 		}
-		multiply(rows, depth, x, b, c[i*ldc:], ldc, s.at(i, 0), from, to)
+		multiply(rows, depth, x, &y, c[i*ldc:], ldc, s.at(i, 0), from, to)
 		i += rows
-		if b.keep != nil {
-			b = &right{data: b.keep, n: b.n, deep: b.deep}
+		if y.keep != nil { // laid out by now
+			y = right{data: y.keep, n: y.n, deep: y.deep}
 		}
 	}
 }
