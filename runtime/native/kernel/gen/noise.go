@@ -86,21 +86,31 @@ func rotation(name string, left int) {
 	p("GLOBL ·%s<>(SB), RODATA|NOPTR, $32", name)
 }
 
-// Places on the stack, in vectors, or for AVX-512 in registers: the key words that join word 1, the steps of a vector of counters, the counters with the key added, words.
+// Places on the stack, in vectors, or for AVX-512 in registers: the key words that join word 1, the steps of a vector of counters, the counters with the key added,
+// words; with AVX2 the three key words, too.
 const (
 	keys  = 0
 	steps = keys + 5
 	next  = steps + 2
 	words = next + 2
-	frame = words + 4
+	key   = words + 4
+	frame = key + 3
 )
+
+// keyWord is one of the three words of the key as an operand.
+func keyWord(i int) string {
+	if now.wide() {
+		return fmt.Sprintf("Y%d", 13+i)
+	}
+	return slot(key + i)
+}
 
 // slot is such a place as an operand.
 func slot(i int) string {
 	if now.wide() {
 		return fmt.Sprintf("Y%d", firstHeld+1+i)
 	}
-	return fmt.Sprintf("%d(SP)", i*bytes())
+	return fmt.Sprintf("%d(BX)", i*bytes())
 }
 
 // counters writes a function of n turns that prepares Y13 to Y15, the words of the key, and the stack; for both tiers, as function does.
@@ -115,7 +125,7 @@ func counters(name string, results [][2]string, order string, body func()) {
 	p("TEXT ·%s(SB), NOSPLIT, $0-%d\n\tCMPB ·wide(SB), $0\n\tJEQ narrow\n\tJMP %s512<>(SB)\nnarrow:\n\tJMP %s256<>(SB)\n", name, size, name, name)
 	for _, t := range []tier{avx2, avx512} {
 		inTier(t, func() {
-			stack := frame * bytes()
+			stack := (frame + 1) * bytes() // room to begin on a multiple of a vector: none lies across two cache lines
 			if t.wide() {
 				stack = 0
 			}
@@ -128,6 +138,9 @@ func counters(name string, results [][2]string, order string, body func()) {
 
 // counting is the text of a function of counters.
 func counting(results [][2]string, order string, body func()) {
+	if !now.wide() {
+		p("\tLEAQ %d(SP), BX\n\tANDQ $-%d, BX", bytes()-1, bytes())
+	}
 	at := 0
 	for _, r := range append(results, [2]string{"n", "CX"}) {
 		p("\tMOVQ %s+%d(FP), %s", r[0], at, r[1])
@@ -141,6 +154,9 @@ func counting(results [][2]string, order string, body func()) {
 	for i, y := range []int{15, 13, 14, 15, 13} {
 		p("\tVPADDD %s, Y%d, Y2\n\tVMOVDQU Y2, %s", memory(uint32(i+1)), y, slot(keys+i))
 	}
+	for i := 0; i < 3 && !now.wide(); i++ {
+		p("\tVMOVDQU Y%d, %s", 13+i, keyWord(i))
+	}
 	for i := range 2 {
 		p("\tVPMULLD ·%s<>(SB), Y%d, Y2\n\tVPADDD Y2, Y%d, Y%d\n\tVPADDD Y%d, Y%d, Y%d", order, i, 4+i, 4+i, 13+i, 4+i, 4+i)
 		p("\tVMOVDQU Y%d, %s\n\tVPSLLD $%d, Y%d, Y%d\n\tVMOVDQU Y%d, %s", 4+i, slot(next+i), 2+now.lanes/8, i, i, i, slot(steps+i))
@@ -149,19 +165,23 @@ func counting(results [][2]string, order string, body func()) {
 	p("\tVZEROUPPER\n\tRET\n")
 }
 
-// threefry leaves words 0 of the next counters in Y0 and Y2, words 1 in Y1 and Y3, using Y11 and Y12.
+// threefry leaves words 0 of the next counters in Y0 and Y2, words 1 in Y1 and Y3, using Y11 and with AVX-512 Y12.
 func threefry() {
 	for i := range 2 {
 		at, step := slot(next+i), slot(steps+i)
 		p("\tVMOVDQU %s, Y%d\n\tVPADDD %s, Y%d, Y%d", at, i, step, i, 2+i)
-		p("\tVPADDD %s, Y%d, Y%d\n\tVMOVDQU Y%d, %s", step, 2+i, 11+i, 11+i, at)
+		spare := 11
+		if now.wide() {
+			spare += i
+		}
+		p("\tVPADDD %s, Y%d, Y%d\n\tVMOVDQU Y%d, %s", step, 2+i, spare, spare, at)
 	}
-	for i, key := range []int{14, 15, 13, 14, 15} {
+	for i, word := range []int{1, 2, 0, 1, 2} {
 		for _, left := range [][]int{{13, 15, 26, 6}, {17, 29, 16, 24}}[i%2] {
 			round(left)
 		}
 		for x := 0; x < 4; x += 2 {
-			p("\tVPADDD Y%d, Y%d, Y%d\n\tVPADDD %s, Y%d, Y%d", key, x, x, slot(keys+i), x+1, x+1)
+			p("\tVPADDD %s, Y%d, Y%d\n\tVPADDD %s, Y%d, Y%d", keyWord(word), x, x, slot(keys+i), x+1, x+1)
 		}
 	}
 }
@@ -175,23 +195,37 @@ func round(left int) {
 	case left%8 == 0:
 		p("\tVPSHUFB ·left%d<>(SB), Y1, Y1\n\tVPSHUFB ·left%d<>(SB), Y3, Y3", left, left)
 	default:
-		p("\tVPSLLD $%d, Y1, Y11\n\tVPSLLD $%d, Y3, Y12", left, left)
-		p("\tVPSRLD $%d, Y1, Y1\n\tVPSRLD $%d, Y3, Y3", 32-left, 32-left)
-		p("\tVPOR Y11, Y1, Y1\n\tVPOR Y12, Y3, Y3")
+		for _, y := range []int{1, 3} {
+			p("\tVPSLLD $%d, Y%d, Y11\n\tVPSRLD $%d, Y%d, Y%d\n\tVPOR Y11, Y%d, Y%d", left, y, 32-left, y, y, y, y)
+		}
 	}
 	p("\tVPXOR Y0, Y1, Y1\n\tVPXOR Y2, Y3, Y3")
 }
 
-// boxMuller stores so many vectors from DI the pairs of normals of words that lie at w of the stack, using Y4 to Y10.
+// boxMuller stores so many vectors from DI the pairs of normals of words that lie at w of the stack, using Y4 to Y10. Radius and angle are chains of their own:
+// with AVX2 they go side by side, the radius in Y10 and Y12 to Y15, since few of the instructions of one chain at a time fit into the processor's window.
 func boxMuller(w, at int) {
-	p("\tVMOVDQU %s, Y9\n\tVPSRLD $8, Y9, Y9\n\tVPADDD %s, Y9, Y9\n\tVCVTDQ2PS Y9, Y9", slot(w), constant(1))
-	p("\tVPSUBD %s, Y9, Y9", constant(24<<23)) // u: 2⁻²⁴ is taken off the exponent
-	logarithm(-2)
-	p("\tVSQRTPS Y9, Y10")
-	p("\tVMOVDQU %s, Y9\n\tVPSRLD $8, Y9, Y9\n\tVCVTDQ2PS Y9, Y9\n\tVMULPS %s, Y9, Y9", slot(w+1), constant(bits(float64(float32(2*math.Pi))*0x1p-24)))
-	quarters()
-	reduce(2)
-	sinCos(true, true)
+	radius := func() {
+		p("\tVMOVDQU %s, Y9\n\tVPSRLD $8, Y9, Y9\n\tVPADDD %s, Y9, Y9\n\tVCVTDQ2PS Y9, Y9", slot(w), constant(1))
+		p("\tVPSUBD %s, Y9, Y9", constant(24<<23)) // u: 2⁻²⁴ is taken off the exponent
+		logarithm(-2)
+		p("\tVSQRTPS Y9, Y10")
+	}
+	angle := func() {
+		p("\tVMOVDQU %s, Y9\n\tVPSRLD $8, Y9, Y9\n\tVCVTDQ2PS Y9, Y9\n\tVMULPS %s, Y9, Y9", slot(w+1), constant(bits(float64(float32(2*math.Pi))*0x1p-24)))
+		quarters()
+		reduce(2)
+		sinCos(true, true)
+	}
+	if now.wide() {
+		radius()
+		angle()
+	} else {
+		between(func() { out.WriteString(elsewhere.Replace(printed(radius))) }, angle)
+	}
 	p("\tVMULPS Y10, Y7, Y7\n\tVMULPS Y10, Y8, Y8")
 	p("\tVUNPCKLPS Y7, Y8, Y4\n\tVUNPCKHPS Y7, Y8, Y5\n\tVMOVUPS Y4, %d(DI)\n\tVMOVUPS Y5, %d(DI)", at*bytes(), (at+1)*bytes())
 }
+
+// elsewhere moves a logarithm from Y4 to Y9 to registers that a sine leaves free. Y8 is needed when Y7 no longer is.
+var elsewhere = strings.NewReplacer("Y9", "Y10", "Y4", "Y12", "Y5", "Y13", "Y6", "Y14", "Y7", "Y15", "Y8", "Y15")
