@@ -147,10 +147,11 @@ func fastSum(x, out []float32, shape []int, over []bool, divisor float64) func()
 			return nil
 		}
 	case all(over[:last], false): // each row is summed
-		n := tensor.Size(shape[last:])
+		n, sum := tensor.Size(shape[last:]), make([]float64, len(out))
 		return func() error {
-			for i := range out {
-				out[i] = float32(kernel.Sum(x[i*n:(i+1)*n]) / divisor)
+			kernel.RowSums(sum, x, n)
+			for i, s := range sum {
+				out[i] = float32(s / divisor)
 			}
 			return nil
 		}

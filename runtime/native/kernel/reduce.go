@@ -36,6 +36,17 @@ func Sum(x []float32) float64 {
 	return s.total()
 }
 
+// RowSums writes Sum of each of the rows of x [len(sum), n], bit for bit.
+func RowSums(sum []float64, x []float32, n int) {
+	if len(sum) > 0 && n > 0 && inSteps(n, len(sums{})) == n {
+		rowSumsVec(&sum[0], &x[:n*len(sum)][0], len(sum), n)
+		return
+	}
+	for i := range sum {
+		sum[i] = Sum(x[i*n : (i+1)*n])
+	}
+}
+
 // SumSquares is Σ(x − mean)², accumulated in float64 as Sum is.
 func SumSquares(x []float32, mean float64) float64 {
 	var s sums

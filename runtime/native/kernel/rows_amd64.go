@@ -20,6 +20,9 @@ func sumRows512(sum *float64, x *float32, rows, stride int)
 func repeatVec(dst, x *float32, rows, n int)
 
 //go:noescape
+func rowSumsVec(sum *float64, x *float32, rows, n int)
+
+//go:noescape
 func fetch(at *float32, lines int)
 
 //go:noescape

@@ -54,6 +54,16 @@ func TestSums(t *testing.T) {
 		if got != want || !near(got, squares, squares, 1e-13) {
 			t.Errorf("SumSquares of %d is %v, in order %v, true %v", n, got, want, squares)
 		}
+		for _, long := range []int{n / 5, n / 80 * 16} {
+			sums := make([]float64, 6)
+			sums[5] = 7
+			kernel.RowSums(sums[:5], x, long)
+			for i, got := range sums[:5] {
+				if alone := kernel.Sum(x[i*long : (i+1)*long]); got != alone || sums[5] != 7 {
+					t.Errorf("RowSums of 5 rows of %d: row %d is %v, by itself %v; behind the last is %g", long, i, got, alone, sums[5])
+				}
+			}
+		}
 		if n > 0 {
 			most := kernel.Largest(x)
 			if most != slices.Max(x) {
@@ -82,7 +92,7 @@ func TestSumsOfHardNumbers(t *testing.T) {
 				x[at] = hard
 				sum := make([]float64, n)
 				kernel.SumRows(sum, x)
-				for name, got := range map[string]float64{"Sum": kernel.Sum(x), "Largest": float64(kernel.Largest(x)), "SumRows": sum[at]} {
+				for name, got := range map[string]float64{"Sum": kernel.Sum(x), "Largest": float64(kernel.Largest(x)), "SumRows": sum[at], "RowSums": rowSum(x)} {
 					if !near(got, float64(hard), 1, 0) {
 						t.Errorf("%s of %g at %d of %d is %g", name, hard, at, n, got)
 					}
@@ -90,6 +100,12 @@ func TestSumsOfHardNumbers(t *testing.T) {
 			}
 		}
 	}
+}
+
+func rowSum(x []float32) float64 {
+	var sum [1]float64
+	kernel.RowSums(sum[:], x, len(x))
+	return sum[0]
 }
 
 // Columns are added from top to bottom to what is there, bit for bit, at every width and number of rows.
@@ -279,6 +295,7 @@ func BenchmarkRows(b *testing.B) {
 					result += d * d
 				}
 			}},
+			{"RowSums", 0, func() { kernel.RowSums(sum[:len(x)/64], x, 64) }},
 			{"SumRows", 0, func() { kernel.SumRows(sum, x) }},
 			{"SumRows/naive", 0, func() {
 				for i, v := range x {
