@@ -2,6 +2,7 @@ package native_test
 
 import (
 	"context"
+	"math"
 	"slices"
 	"testing"
 
@@ -107,5 +108,58 @@ func TestRowsDoNotDependOnTheBatch(t *testing.T) {
 			}
 		}
 		_ = p.Close()
+	}
+}
+
+// The path, the residual and its gradient of a training step are fused into passes that read a number for each row where it lies: at every width of rows, by
+// rows of a batch and as wholes, and where an operator reads the same column beside a fused one.
+func TestFusedRowsKeepTheMeaning(t *testing.T) {
+	const rows, g = 37, 0.625
+	for _, cols := range []int{1, 2, 7, 64, 600, 5000} {
+		for _, d := range []graph.Dim{graph.Sym("batch"), graph.Fix(rows)} {
+			b := graph.NewBuilder("rows")
+			wide, column := graph.Shape{d, graph.Fix(cols)}, graph.Shape{d, graph.Fix(1)}
+			y, z, u := b.Input("y", tensor.Float32, wide...), b.Input("z", tensor.Float32, wide...), b.Input("u", tensor.Float32, wide...)
+			p, q := b.Input("p", tensor.Float32, column...), b.Input("q", tensor.Float32, column...)
+			b.Output("mixed", b.Add(b.Mul(p, y), b.Mul(q, z)))
+			b.Output("again", b.Add(b.Add(b.Mul(p, z), b.Mul(q, u)), b.Op("Exp", nil, p)))
+			e := b.Subtract(u, b.Subtract(y, z))
+			m := b.Mul(e, b.Scalar(tensor.Float32, g))
+			b.Output("e", e)
+			b.Output("d", b.Add(m, m))
+			graph, err := b.Graph()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var in []tensor.Tensor
+			for i := range 3 {
+				in = append(in, tensor.Of(wave(rows*cols, float64(i)), rows, cols))
+			}
+			in = append(in, tensor.Of(wave(rows, 3), rows, 1), tensor.Of(wave(rows, 4), rows, 1))
+			for _, threads := range []int{1, 3} {
+				plan, err := native.Compile(graph, native.Options{Threads: threads})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var out []tensor.Tensor
+				for range 4 {
+					out = append(out, tensor.New(tensor.Float32, rows, cols))
+				}
+				if err := plan.Run(context.Background(), in, out); err != nil {
+					t.Fatal(err)
+				}
+				for i := range rows * cols {
+					at := func(k int) float64 { return float64(in[k].Float32()[i]) }
+					p, q := float64(in[3].Float32()[i/cols]), float64(in[4].Float32()[i/cols])
+					e := at(2) - (at(0) - at(1))
+					for k, want := range []float64{p*at(0) + q*at(1), p*at(1) + q*at(2) + math.Exp(p), e, 2 * g * e} {
+						if got := float64(out[k].Float32()[i]); math.Abs(got-want) > 1e-6*(1+math.Abs(want)) {
+							t.Fatalf("%d threads, rows %v of %d: output %d at %d is %g, want %g", threads, d, cols, k, i, got, want)
+						}
+					}
+				}
+				_ = plan.Close()
+			}
+		}
 	}
 }

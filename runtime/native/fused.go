@@ -11,8 +11,8 @@ import (
 )
 
 // fusion is a formula of a group that one kernel computes in a single pass. The text is equations of operators, the last of which contains the others; a
-// name that no equation defines is an operand: one number if it begins with a capital letter, that very number if it is one. Of the values in between the
-// kernel gives only the results.
+// name that no equation defines is an operand: one number if it begins with a capital letter, that very number if it is one, and one number for each row if it
+// ends in _. Of the values in between the kernel gives only the results.
 type fusion struct {
 	text     string
 	results  string
@@ -27,6 +27,10 @@ var fusions = append(updates(), []fusion{
 	{"s=Sigmoid(z) h=Mul(z,s)", "h", "z", func(x [][]float32) { kernel.SiLUOnly(x[0], x[1]) }},
 	{"s=Sigmoid(z) h=Mul(z,s)", "h s", "z", func(x [][]float32) { kernel.SiLU(x[0], x[1], x[2]) }},
 	{"d=Add(Mul(g,s),Mul(Mul(g,z),Mul(s,Sub(1,s))))", "d", "g z s", func(x [][]float32) { kernel.SiLUGrad(x[0], x[1], x[2], x[3]) }},
+	{"e=Sub(u,Sub(y,z)) d=Add(Mul(e,G),Mul(e,G))", "e d", "u y z G", func(x [][]float32) { kernel.Residual(x[0], x[1], x[2], x[3], x[4], 2*x[5][0]) }},
+	{"x=Add(Mul(a_,y),Mul(b_,z))", "x", "y z a_ b_", func(x [][]float32) {
+		kernel.Mix(x[0], x[1], x[2], x[3], x[4], len(x[0])/max(len(x[3]), 1))
+	}},
 	{"d=Add(Mul(x,y),z)", "d", "x y z", func(x [][]float32) { kernel.MulAdd(x[0], x[1], x[2], x[3]) }},
 }...)
 
@@ -77,6 +81,18 @@ func updates() []fusion {
 
 // isNumber reports the name of an operand that is one number.
 func isNumber(name string) bool { return name[0] >= 'A' && name[0] <= 'Z' }
+
+// isColumn reports the name of an operand that is one number for each row.
+func isColumn(name string) bool { return strings.HasSuffix(name, "_") }
+
+// longestRow bounds the rows of fusions with columns: blocks are whole rows.
+const longestRow = 4096
+
+// isColumn reports a value of the group's inputs that has a number for each of its rows.
+func (g *group) isColumn(v *graph.Value) bool {
+	o, ok := classify(g.shape, g.b.shape(v))
+	return ok && slices.Contains(g.in, v) && o.div > 1 && o.div <= longestRow && o.mod > 1 && o.div*o.mod == g.size
+}
 
 // term is a parsed formula: an operator and its operands, or a name.
 type term struct {
@@ -171,7 +187,7 @@ func (m *matcher) name(name string, v *graph.Value, found match) (match, bool) {
 		one, ok := t.Any().([]float32)
 		return found, ok && len(one) == 1 && v.Kind == graph.Constant && fmt.Sprint(one[0]) == name
 	}
-	if isNumber(name) && m.b.size(v) != 1 {
+	if isNumber(name) && m.b.size(v) != 1 || isColumn(name) && !m.g.isColumn(v) {
 		return found, false
 	}
 	if have, bound := found.value[name]; bound {

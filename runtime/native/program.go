@@ -3,6 +3,7 @@ package native
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -121,6 +122,7 @@ type instruction[T float] struct {
 	f      func(x [][]T)
 	regs   []int
 	single map[int]bool // operands of which it reads the first number alone
+	column map[int]bool // and those of which it reads a number for each row
 }
 
 // cell is one value of a program: a block of a tensor, of an operand filled block by block, or scratch.
@@ -130,6 +132,7 @@ type cell[T float] struct {
 	operand operand // how data is read; div 1 and mod size is in place
 	input   bool
 	single  bool // one number, of which no instruction needs copies
+	column  bool // a number for each row, likewise
 }
 
 // held reports a value that lies somewhere, and is not a register of the program's own.
@@ -163,29 +166,29 @@ func (l *lane[T]) put(r int, data []T) {
 
 // prepareGroup makes the program of a group that runs on whole tensors, in parts.
 func (b *binder) prepareGroup(g *group) (task, error) {
-	run, cost, err := b.bindGroup(g, nil)
+	run, block, cost, err := b.bindGroup(g, nil)
 	parts := b.pool.cut(cost)
 	return task{parts, cost, func(worker, part int) error {
-		run(worker, cutOn(blockSize, g.size, part, parts), cutOn(blockSize, g.size, part+1, parts))
+		run(worker, cutOn(block, g.size, part, parts), cutOn(block, g.size, part+1, parts))
 		return nil
 	}}, err
 }
 
 // prepareRowGroup makes the program of a group that runs on rows.
 func (b *binder) prepareRowGroup(g *group, st *stage) (rowRun, error) {
-	run, _, err := b.bindGroup(g, st)
+	run, _, _, err := b.bindGroup(g, st)
 	stride := g.size / b.batch.n
 	return func(r rowBlock) error { run(r.worker, r.from*stride, r.to*stride); return nil }, err
 }
 
-// bindGroup returns the function that computes elements from to to−1 as a worker, and about what all of them cost in nanoseconds.
-func (b *binder) bindGroup(g *group, st *stage) (func(worker, from, to int), int, error) {
+// bindGroup returns the function that computes elements from to to−1 as a worker, the length of its blocks, and about what all elements cost in nanoseconds.
+func (b *binder) bindGroup(g *group, st *stage) (run func(worker, from, to int), block, cost int, err error) {
 	if g.dtype == tensor.Float64 {
 		p, err := bindProgram(b, g, st, func(op vectorOp, n *graph.Node) func(dst, a, b, c []float64) { return op.f64(n) })
-		return p.run, g.size * len(p.code) * 2, err
+		return p.run, p.block, g.size * len(p.code) * 2, err
 	}
 	p, err := bindProgram(b, g, st, func(op vectorOp, n *graph.Node) func(dst, a, b, c []float32) { return op.f32(n) })
-	return p.run, g.size * len(p.code) / 10, err
+	return p.run, p.block, g.size * len(p.code) / 10, err
 }
 
 func bindProgram[T interface {
@@ -223,12 +226,12 @@ func bindProgram[T interface {
 			if c.at != k {
 				continue
 			}
-			in := instruction[T]{f: any(c.fusion.f).(func(x [][]T)), single: map[int]bool{}}
+			in := instruction[T]{f: any(c.fusion.f).(func(x [][]T)), single: map[int]bool{}, column: map[int]bool{}}
 			for _, name := range strings.Fields(c.fusion.results) {
 				in.regs = append(in.regs, register(c.match.value[name]))
 			}
 			for _, name := range strings.Fields(c.fusion.operands) {
-				in.single[len(in.regs)] = isNumber(name)
+				in.single[len(in.regs)], in.column[len(in.regs)] = isNumber(name), isColumn(name)
 				in.regs = append(in.regs, index[c.match.value[name]])
 			}
 			p.code = append(p.code, in)
@@ -251,23 +254,31 @@ func bindProgram[T interface {
 	return p, nil
 }
 
+// rows reports that blocks must be whole rows: an instruction reads a number for each.
+func (p *vectorProgram[T]) rows() bool {
+	return slices.ContainsFunc(p.regs, func(c cell[T]) bool { return c.column })
+}
+
 // setBlock chooses the length of blocks for a number of registers: whole rows of so many columns, so that a row to add stays as it is filled.
 func (p *vectorProgram[T]) setBlock(registers, cols int) {
 	p.block = blockSize * min(max(dozen/max(registers, 1), 1), longest)
-	if 0 < cols && cols < p.block {
-		p.block = p.block / cols * cols
+	if 0 < cols && (cols < p.block || p.rows()) {
+		p.block = max(p.block/cols, 1) * cols
 	}
 }
 
-// findSingles finds the operands of one number that need not be repeated over a block, and the registers that move from block to block.
+// findSingles finds the operands of one number that need not be repeated over a block, those of one number for each row that need not over the row, and the
+// registers that move from block to block.
 func (p *vectorProgram[T]) findSingles() {
 	for r := range p.regs {
 		c := &p.regs[r]
 		c.single = c.input && c.operand.mod == 1 && c.data != nil
+		c.column = c.input && c.operand.div > 1 && c.operand.mod > 1
 	}
 	for _, in := range p.code {
 		for k, r := range in.regs {
 			p.regs[r].single = p.regs[r].single && in.single[k]
+			p.regs[r].column = p.regs[r].column && in.column[k]
 		}
 	}
 	for r := range p.regs {
@@ -299,7 +310,7 @@ func (p *vectorProgram[T]) allocate(workers int, shape []int) {
 	}
 	for r := range p.regs {
 		slot[r] = -1
-		if p.regs[r].input && !p.inPlace(r) && !p.regs[r].single {
+		if c := &p.regs[r]; c.input && !p.inPlace(r) && !c.single && !c.column {
 			slot[r] = take() // never given back: a repeated operand stays filled
 		}
 	}
@@ -320,6 +331,11 @@ func (p *vectorProgram[T]) allocate(workers int, shape []int) {
 	cols := 0
 	if n := len(shape); n > 0 {
 		cols = shape[n-1]
+	}
+	for _, c := range p.regs {
+		if c.column {
+			cols = c.operand.div
+		}
 	}
 	p.setBlock(len(p.moves)+rooms, cols)
 	for range workers {
@@ -382,9 +398,13 @@ func (p *vectorProgram[T]) run(w, from, to int) {
 			if reg.lanes != nil {
 				data, e = reg.lanes[w], at-from
 			}
-			if reg.input && !p.inPlace(r) {
+			switch {
+			case reg.column:
+				div := reg.operand.div
+				l.put(r, data[e/div:(e+n)/div])
+			case reg.input && !p.inPlace(r):
 				l.held[r] = fillOperand(l.room[r][:n], data, reg.operand, e, l.held[r])
-			} else {
+			default:
 				l.put(r, data[e:e+n])
 			}
 		}

@@ -119,9 +119,7 @@ func (s setting) newBatch() *batch {
 	col := func() []float32 { return make([]float32, n) }
 	b := &batch{pairs: pairs{x0: make([]float32, 2*n), x1: make([]float32, 2*n)}, t: col(), epsilon: make([]float32, 2*n),
 		alpha: col(), beta: col(), rate: tensor.New(tensor.Float32), step: tensor.New(tensor.Float32)}
-	one, minus := tensor.Full(float32(1), n), tensor.Full(float32(-1), n) // the target is x1 − x0
-	b.in = []tensor.Tensor{tensor.Of(b.pairs.x1, n, 2), tensor.Of(b.pairs.x0, n, 2), tensor.Of(b.t, n, 1), tensor.Of(b.alpha, n, 1), tensor.Of(b.beta, n, 1),
-		one.Reshape(n, 1), minus.Reshape(n, 1)}
+	b.in = []tensor.Tensor{tensor.Of(b.pairs.x1, n, 2), tensor.Of(b.pairs.x0, n, 2), tensor.Of(b.t, n, 1), tensor.Of(b.alpha, n, 1), tensor.Of(b.beta, n, 1)}
 	if s.classes > 0 {
 		b.labels = make([]int64, n)
 		b.in = append(b.in, tensor.Of(b.labels, n))

@@ -35,6 +35,8 @@ var kernels = map[string]struct {
 	"SiLUBiasOnly": {"within 4 ulp", "TestSiLU", fused(1, 2, func(out, in [][]float32) { kernel.SiLUBiasOnly(out[0], in[0], in[1]) })},
 	"SiLU":         {"within 4 ulp", "TestSiLU", fused(2, 1, func(out, in [][]float32) { kernel.SiLU(out[0], out[1], in[0]) })},
 	"SiLUGrad":     {"within 3e-7 of", "TestSiLUGrad", fused(1, 3, siluGrad)},
+	"Residual":     {"each operation correctly rounded", "TestResidual", fused(2, 3, residual)},
+	"Mix":          {"b·z is correctly rounded, and so is the sum", "TestMix", callMix},
 	"AdamW.Update": {"within 3e-7 of", "TestAdamW", fused(4, 5, adamwUpdate)},
 
 	"Softmax":    {"within 3 ulp", "TestSoftmax", func(b *buffers, n int) { kernel.Softmax(b.make(3*n), b.make(3*n), n) }},
@@ -119,6 +121,12 @@ func fused(out, in int, f func(out, in [][]float32)) func(b *buffers, n int) {
 
 func siluBias(out, in [][]float32) { kernel.SiLUBias(out[0], out[1], out[2], in[0], in[1]) }
 func siluGrad(out, in [][]float32) { kernel.SiLUGrad(out[0], in[0], in[1], in[2]) }
+func residual(out, in [][]float32) { kernel.Residual(out[0], out[1], in[0], in[1], in[2], 0.5) }
+
+func callMix(b *buffers, n int) {
+	kernel.Mix(b.make(3*n), b.make(3*n), b.make(3*n), b.make(3), b.make(3), n)
+}
+
 func adamwUpdate(out, in [][]float32) {
 	step.Update(out[0], out[1], out[2], out[3], in[0], in[1], in[2], in[3], in[4])
 }

@@ -55,6 +55,20 @@ func siluGradPortable(d, g, z, s []float32) {
 	}
 }
 
+func residualPortable(e, d, u, y, z []float32, s float32) {
+	for i := range e {
+		v := u[i] - (y[i] - z[i])
+		e[i], d[i] = v, s*v
+	}
+}
+
+func mixPortable(dst, y, z, a, b []float32, width int) {
+	for i := range dst {
+		row := i / width
+		dst[i] = float32(float64(a[row])*float64(y[i]) + float64(b[row]*z[i]))
+	}
+}
+
 func updatePortable(w1, m1, v1, e1, w, m, v, e, g []float32, c *AdamW) {
 	for i := range w1 {
 		gi := g[i] * c.Scale

@@ -21,6 +21,12 @@ func siluOnlyVec(h, x *float32, n int)
 func siluGradVec(d, grad, z, s *float32, n int)
 
 //go:noescape
+func residualVec(e, d, u, y, z *float32, n int, s float32)
+
+//go:noescape
+func mixVec(dst, y, z, a, b *float32, rows, n int)
+
+//go:noescape
 func adamwVec(w1, m1, v1, e1, w, m, v, e, grad *float32, c *AdamW, n int)
 
 // edge is a buffer for the elements that do not fill a vector, so that each is computed alike wherever it stands.
@@ -140,6 +146,49 @@ func SiLUGrad(d, g, z, s []float32) {
 		var ed, eg, ez, es edge
 		siluGradVec(&ed[0], eg.of(g, n), ez.of(z, n), es.of(s, n), lanes)
 		copy(d[k:], ed[:])
+	}
+}
+
+// Residual writes e = u − (y − z) and d = s·e, each operation correctly rounded. Results may overwrite operands of the same index.
+func Residual(e, d, u, y, z []float32, s float32) {
+	n := len(e)
+	if !HasFMA {
+		residualPortable(e, d, u, y, z, s)
+		return
+	}
+	d, u, y, z = d[:n], u[:n], y[:n], z[:n]
+	if k := whole(n); k > 0 {
+		residualVec(&e[0], &d[0], &u[0], &y[0], &z[0], k, s)
+	}
+	if k := whole(n); k < n {
+		var ee, ed, eu, ey, ez edge
+		residualVec(&ee[0], &ed[0], eu.of(u, n), ey.of(y, n), ez.of(z, n), lanes, s)
+		copy(e[k:], ee[:])
+		copy(d[k:], ed[:])
+	}
+}
+
+// Mix writes a·y + b·z for rows of width numbers, a and b having one for each row: b·z is correctly rounded, and so is the sum with a·y.
+func Mix(dst, y, z, a, b []float32, width int) {
+	rows := len(dst) / max(width, 1)
+	if rows == 0 {
+		return
+	}
+	y, z, a, b = y[:len(dst)], z[:len(dst)], a[:rows], b[:rows]
+	if HasFMA && width%lanes == 0 {
+		mixVec(&dst[0], &y[0], &z[0], &a[0], &b[0], rows, width)
+		return
+	}
+	k := 0
+	if HasFMA {
+		k = whole(width)
+	}
+	for r := range rows {
+		at, end := r*width, (r+1)*width
+		if k > 0 {
+			mixVec(&dst[at], &y[at], &z[at], &a[r], &b[r], 1, k)
+		}
+		mixPortable(dst[at+k:end], y[at+k:end], z[at+k:end], a[r:], b[r:], width)
 	}
 }
 

@@ -704,6 +704,111 @@ done:
 	VZEROUPPER
 	RET
 
+// func residualVec(e, d, u, y, z, n, s)
+TEXT ·residualVec(SB), NOSPLIT, $0-52
+	CMPB ·wide(SB), $0
+	JEQ narrow
+	JMP residualVec512<>(SB)
+narrow:
+	MOVQ e+0(FP), DI
+	MOVQ d+8(FP), R8
+	MOVQ u+16(FP), SI
+	MOVQ y+24(FP), BX
+	MOVQ z+32(FP), DX
+	MOVQ n+40(FP), CX
+	VBROADCASTSS s+48(FP), Y15
+loop:
+	VMOVUPS (BX), Y0
+	VSUBPS (DX), Y0, Y0
+	VMOVUPS (SI), Y1
+	VSUBPS Y0, Y1, Y1
+	VMULPS Y1, Y15, Y0
+	VMOVUPS Y1, (DI)
+	VMOVUPS Y0, (R8)
+	ADDQ $32, DI
+	ADDQ $32, R8
+	ADDQ $32, SI
+	ADDQ $32, BX
+	ADDQ $32, DX
+	SUBQ $8, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+TEXT residualVec512<>(SB), NOSPLIT, $0-52
+	MOVQ e+0(FP), DI
+	MOVQ d+8(FP), R8
+	MOVQ u+16(FP), SI
+	MOVQ y+24(FP), BX
+	MOVQ z+32(FP), DX
+	MOVQ n+40(FP), CX
+	VBROADCASTSS s+48(FP), Z15
+	CMPQ CX, $16
+	JLT tail
+loop:
+	VMOVUPS (BX), Z0
+	VSUBPS (DX), Z0, Z0
+	VMOVUPS (SI), Z1
+	VSUBPS Z0, Z1, Z1
+	VMULPS Z1, Z15, Z0
+	VMOVUPS Z1, (DI)
+	VMOVUPS Z0, (R8)
+	ADDQ $64, DI
+	ADDQ $64, R8
+	ADDQ $64, SI
+	ADDQ $64, BX
+	ADDQ $64, DX
+	SUBQ $16, CX
+	CMPQ CX, $16
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	MOVL $-1, AX
+	BZHIL CX, AX, AX
+	KMOVW AX, K7
+	VMOVUPS.Z (BX), K7, Z0
+	VMOVUPS.Z (DX), K7, Z31
+	VSUBPS Z31, Z0, Z0
+	VMOVUPS.Z (SI), K7, Z1
+	VSUBPS Z0, Z1, Z1
+	VMULPS Z1, Z15, Z0
+	VMOVUPS Z1, K7, (DI)
+	VMOVUPS Z0, K7, (R8)
+	XORL CX, CX
+done:
+	VZEROUPPER
+	RET
+
+// func mixVec(dst, y, z, a, b, rows, n)
+TEXT ·mixVec(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), DI
+	MOVQ y+8(FP), SI
+	MOVQ z+16(FP), BX
+	MOVQ a+24(FP), R8
+	MOVQ b+32(FP), R9
+	MOVQ rows+40(FP), DX
+	MOVQ n+48(FP), R10
+row:
+	MOVQ R10, CX
+	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y3
+vector:
+	VMULPS (BX), Y3, Y0
+	VFMADD231PS (SI), Y2, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, BX
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ vector
+	ADDQ $4, R8
+	ADDQ $4, R9
+	DECQ DX
+	JNZ row
+	VZEROUPPER
+	RET
+
 // func adamwVec(w1, m1, v1, e1, w, m, v, e, grad, c, n)
 TEXT ·adamwVec(SB), NOSPLIT, $0-88
 	CMPB ·wide(SB), $0

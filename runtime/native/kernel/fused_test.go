@@ -103,6 +103,52 @@ func TestSiLUGrad(t *testing.T) {
 	}
 }
 
+// The difference of prediction and target and its multiple are rounded as their operations by themselves, for every length, onto operands too.
+func TestResidual(t *testing.T) {
+	for n := range 71 {
+		in, out := randoms(t, 3, n), randoms(t, 2, n)
+		for i := 0; i < n; i += 3 {
+			in[i%3][i] = adversarial[(i+n)%len(adversarial)]
+		}
+		kernel.Residual(out[0], out[1], in[0], in[1], in[2], 0.3)
+		for i := range n {
+			y := in[1][i] - in[2][i]
+			e := in[0][i] - y
+			if d := 0.3 * e; out[0][i] != e && e == e || out[1][i] != d && d == d || out[0][i] == out[0][i] && e != e {
+				t.Errorf("[%d] of %d: %g − (%g − %g) is %g, times 0.3 %g", i, n, in[0][i], in[1][i], in[2][i], out[0][i], out[1][i])
+			}
+		}
+		kernel.Residual(in[0], in[1], in[0], in[1], in[2], 0.3)
+		for i := range n {
+			for k := range out {
+				if in[k][i] != out[k][i] && out[k][i] == out[k][i] {
+					t.Errorf("[%d] of %d: result %d onto its operand is %g, elsewhere %g", i, n, k, in[k][i], out[k][i])
+				}
+			}
+		}
+	}
+}
+
+// Rows are mixed each by its own numbers, at every width.
+func TestMix(t *testing.T) {
+	for width := range 41 {
+		for _, rows := range []int{0, 1, 5} {
+			in, dst := randoms(t, 2, rows*width), guarded(t, rows*width)
+			scales := randoms(t, 2, rows)
+			for i := 0; i < rows*width; i += 7 {
+				in[i%2][i] = adversarial[(i+width)%len(adversarial)]
+			}
+			kernel.Mix(dst, in[0], in[1], scales[0], scales[1], width)
+			for i, got := range dst {
+				a, b, y, z := scales[0][i/width], scales[1][i/width], in[0][i], in[1][i]
+				if want := float64(a)*float64(y) + float64(b*z); ulps(got, want) > 0.500001 {
+					t.Errorf("%d rows of %d: %g·%g + %g·%g = %g, want %g", rows, width, a, y, b, z, got, want)
+				}
+			}
+		}
+	}
+}
+
 var step = kernel.AdamW{
 	Scale: 0.5, Beta1: 0.9, Rest1: 0.1, Beta2: 0.999, Rest2: 0.001, Correct1: 2.5, Correct2: 30, Epsilon: 1e-8, Decay: 0.01, Rate: 1e-3, Keep: 0.99,
 }
@@ -156,6 +202,8 @@ func TestFusedAllocateNothing(t *testing.T) {
 		kernel.MulAdd(y, x, x, x)
 		kernel.SiLUBias(y, y, y, x, x)
 		kernel.SiLUGrad(y, x, x, x)
+		kernel.Residual(y, y, x, x, x, 1)
+		kernel.Mix(y, x, x, x, x, 7)
 		step.Update(y, y, y, y, x, x, x, x, x)
 	}); n > 0 {
 		t.Errorf("%v allocations", n)
@@ -192,6 +240,11 @@ func BenchmarkFused(b *testing.B) {
 		}},
 		{"SiLUOnly", 2, func() { kernel.SiLUOnly(x[0], x[3]) }, func(i int) { x[0][i] = x[3][i] * float32(sigmoid(float64(x[3][i]))) }},
 		{"SiLUGrad", 4, func() { kernel.SiLUGrad(x[0], x[3], x[4], x[5]) }, func(i int) { x[0][i] = x[3][i] * x[5][i] * (1 + x[4][i]*(1-x[5][i])) }},
+		{"Residual", 5, func() { kernel.Residual(x[0], x[1], x[2], x[3], x[4], 0.5) }, func(i int) {
+			x[0][i] = x[2][i] - (x[3][i] - x[4][i])
+			x[1][i] = 0.5 * x[0][i]
+		}},
+		{"Mix", 3, func() { kernel.Mix(x[0], x[1], x[2], x[3], x[4], 64) }, func(i int) { x[0][i] = x[3][i/64]*x[1][i] + x[4][i/64]*x[2][i] }},
 		{"AdamW", 9, func() { step.Update(x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8]) }, func(i int) {
 			w, m, v, e, _ := adamw(&step, float64(x[4][i]), float64(x[5][i]), float64(x[6][i]), float64(x[7][i]), float64(x[8][i]))
 			x[0][i], x[1][i], x[2][i], x[3][i] = float32(w), float32(m), float32(v), float32(e)

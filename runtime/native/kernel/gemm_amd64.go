@@ -30,6 +30,10 @@ func multiply(m, depth int, a left, b *right, c []float32, ldc int, s start, fro
 // runs.
 const byRows = 512
 
+// second is how many numbers of panels stay in the second-level cache of processors with AVX2, beside all else. Of more than that the next panel is asked for while
+// one is read.
+const second = 1 << 16
+
 // panels is multiply, panel by panel.
 func panels(m, depth int, a left, b *right, c []float32, ldc int, s start, from, to int) {
 	t := tile{k: depth, aRow: a.row, aCol: a.col, bPanel: b.step(), cRow: ldc, fromRow: s.row}
@@ -42,6 +46,10 @@ func panels(m, depth int, a left, b *right, c []float32, ldc int, s start, from,
 			vectors, cols = many, many*shape.lanes
 		}
 		t.last = cols - (vectors-1)*shape.lanes
+		t.lines = 0
+		if next := j + cols; !wide && b.row == 0 && next < to && depth*b.n > second {
+			t.ahead, t.lines = 4*b.step(), (depth+parts.n-1)/parts.n
+		}
 		for part, at, i := 0, 0, 0; part < parts.n; {
 			rows, alike := parts.size(part), 1
 			t.a, t.c, t.from, t.step = &a.data[at], &c[i*ldc+j], s.first(i, j), 4*a.step(rows)

@@ -908,6 +908,19 @@ again:
 	LEAQ (R8)(R8*2), R10
 	LEAQ (R8)(R8*4), R11
 	LEAQ (SI)(R11*1), R12
+	MOVQ 128(AX), DX
+	TESTQ DX, DX
+	JZ here
+	MOVQ 120(AX), DI
+	ADDQ BX, DI
+ahead:
+	PREFETCHT1 (DI)
+	ADDQ $64, DI
+	DECQ DX
+	JNZ ahead
+	SUBQ BX, DI
+	MOVQ DI, 120(AX)
+here:
 	MOVQ 56(AX), DI
 	MOVQ 64(AX), DX
 	SHLQ $2, DX
@@ -1005,6 +1018,19 @@ again:
 	LEAQ (R8)(R8*2), R10
 	LEAQ (R8)(R8*4), R11
 	LEAQ (SI)(R11*1), R12
+	MOVQ 128(AX), DX
+	TESTQ DX, DX
+	JZ here
+	MOVQ 120(AX), DI
+	ADDQ BX, DI
+ahead:
+	PREFETCHT1 (DI)
+	ADDQ $64, DI
+	DECQ DX
+	JNZ ahead
+	SUBQ BX, DI
+	MOVQ DI, 120(AX)
+here:
 	MOVQ 56(AX), DI
 	MOVQ 64(AX), DX
 	SHLQ $2, DX
@@ -1144,6 +1170,19 @@ again:
 	LEAQ (R8)(R8*2), R10
 	LEAQ (R8)(R8*4), R11
 	LEAQ (SI)(R11*1), R12
+	MOVQ 128(AX), DX
+	TESTQ DX, DX
+	JZ here
+	MOVQ 120(AX), DI
+	ADDQ BX, DI
+ahead:
+	PREFETCHT1 (DI)
+	ADDQ $64, DI
+	DECQ DX
+	JNZ ahead
+	SUBQ BX, DI
+	MOVQ DI, 120(AX)
+here:
 	MOVQ 56(AX), DI
 	MOVQ 64(AX), DX
 	SHLQ $2, DX
@@ -1315,6 +1354,19 @@ again:
 	LEAQ (R8)(R8*2), R10
 	LEAQ (R8)(R8*4), R11
 	LEAQ (SI)(R11*1), R12
+	MOVQ 128(AX), DX
+	TESTQ DX, DX
+	JZ here
+	MOVQ 120(AX), DI
+	ADDQ BX, DI
+ahead:
+	PREFETCHT1 (DI)
+	ADDQ $64, DI
+	DECQ DX
+	JNZ ahead
+	SUBQ BX, DI
+	MOVQ DI, 120(AX)
+here:
 	MOVQ 56(AX), DI
 	MOVQ 64(AX), DX
 	SHLQ $2, DX
@@ -1518,6 +1570,19 @@ again:
 	LEAQ (R8)(R8*2), R10
 	LEAQ (R8)(R8*4), R11
 	LEAQ (SI)(R11*1), R12
+	MOVQ 128(AX), DX
+	TESTQ DX, DX
+	JZ here
+	MOVQ 120(AX), DI
+	ADDQ BX, DI
+ahead:
+	PREFETCHT1 (DI)
+	ADDQ $64, DI
+	DECQ DX
+	JNZ ahead
+	SUBQ BX, DI
+	MOVQ DI, 120(AX)
+here:
 	MOVQ 56(AX), DI
 	MOVQ 64(AX), DX
 	SHLQ $2, DX
@@ -1753,6 +1818,19 @@ again:
 	LEAQ (R8)(R8*2), R10
 	LEAQ (R8)(R8*4), R11
 	LEAQ (SI)(R11*1), R12
+	MOVQ 128(AX), DX
+	TESTQ DX, DX
+	JZ here
+	MOVQ 120(AX), DI
+	ADDQ BX, DI
+ahead:
+	PREFETCHT1 (DI)
+	ADDQ $64, DI
+	DECQ DX
+	JNZ ahead
+	SUBQ BX, DI
+	MOVQ DI, 120(AX)
+here:
 	MOVQ 56(AX), DI
 	MOVQ 64(AX), DX
 	SHLQ $2, DX

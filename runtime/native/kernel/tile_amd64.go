@@ -48,6 +48,8 @@ type tile struct {
 	keep  *float32 // where rows of B are laid out
 	step  int      // bytes to the rows of A of the next tile
 	count int      // of tiles one below another, 1 at least
+	ahead int      // bytes from b to what is to come into the second-level cache next
+	lines int      // of that for each tile
 }
 
 //go:noescape

@@ -13,6 +13,8 @@ func fused() {
 	swish("silu", false, true)
 	swish("siluOnly", false, false)
 	swishGrad()
+	residual()
+	mix()
 	adamw()
 }
 
@@ -96,6 +98,28 @@ func swishGrad() {
 		p("\tVMULPS %s, Y0, Y0\n\tVMULPS Y1, Y0, Y0", in("(SI)"))
 		store("Y0", "(DI)")
 	}, nil)
+}
+
+// residual is e = u − (y − z), d = s·e.
+func residual() {
+	args := []argument{{"e", "DI"}, {"d", "R8"}, {"u", "SI"}, {"y", "BX"}, {"z", "DX"}, {"n", "CX"}, {"s", "Y15"}}
+	function("residualVec", args, nil, func() {
+		load("(BX)", "Y0")
+		p("\tVSUBPS %s, Y0, Y0", in("(DX)"))
+		load("(SI)", "Y1")
+		p("\tVSUBPS Y0, Y1, Y1\n\tVMULPS Y1, Y15, Y0")
+		store("Y1", "(DI)")
+		store("Y0", "(R8)")
+	}, nil)
+}
+
+// mix is rows of a·y + b·z, each row with numbers a and b of its own, of n numbers, a multiple of eight.
+func mix() {
+	arguments("mixVec", [2]string{"dst", "DI"}, [2]string{"y", "SI"}, [2]string{"z", "BX"}, [2]string{"a", "R8"}, [2]string{"b", "R9"}, [2]string{"rows", "DX"},
+		[2]string{"n", "R10"})
+	p("row:\n\tMOVQ R10, CX\n\tVBROADCASTSS (R8), Y2\n\tVBROADCASTSS (R9), Y3\nvector:")
+	p("\tVMULPS (BX), Y3, Y0\n\tVFMADD231PS (SI), Y2, Y0\n\tVMOVUPS Y0, (DI)\n\tADDQ $32, SI\n\tADDQ $32, BX\n\tADDQ $32, DI\n\tSUBQ $8, CX\n\tJNZ vector")
+	p("\tADDQ $4, R8\n\tADDQ $4, R9\n\tDECQ DX\n\tJNZ row\n\tVZEROUPPER\n\tRET\n")
 }
 
 // adamw is the update of weights, moments and averages. c points to the eleven numbers of the type AdamW.

@@ -62,6 +62,8 @@ const (
 	tileKeep
 	tileStep
 	tileCount
+	tileAhead
+	tileLines
 )
 
 // product writes to rows of C the sum of rows of from and rows of A times columns of B, both strided; see tile, to which AX points.
@@ -105,6 +107,12 @@ func (t tier) product(s kernelShape) {
 		first += vectors
 	}
 	acc := func(row, v int) int { return first + row*vectors + v }
+	if vectors == 2 && t.lanes == 8 && !s.keeps {
+		load(tileLines, "DX")
+		p("\tTESTQ DX, DX\n\tJZ here")
+		load(tileAhead, "DI")
+		p("\tADDQ BX, DI\nahead:\n\tPREFETCHT1 (DI)\n\tADDQ $64, DI\n\tDECQ DX\n\tJNZ ahead\n\tSUBQ BX, DI\n\tMOVQ DI, %d(AX)\nhere:", tileAhead)
+	}
 	if vectors <= 2 && t.lanes == 8 {
 		load(tileC, "DI")
 		load(tileCRow, "DX")
