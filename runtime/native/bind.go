@@ -93,7 +93,7 @@ type job struct {
 	product bool     // MatMul of two matrices; a third operand is what its sums begin from
 	tA, tB  bool     // its operands are to be read transposed
 	group   *group   // fused elementwise operators; node is nil
-	squares bool     // ReduceSum of the squares of its operand
+	squares bool     // ReduceSum of the squares of its operand, or of its operand's rows
 	sums    bool     // adds up rows of its operands, a sum for each shard of the batch
 	shards  int      // of such sums it adds up so many; node is nil
 	pack    *packing // the layout of a product's right operand; node is nil
@@ -328,8 +328,9 @@ func (b *binder) prepareWhole(j *job) (task, error) {
 	case j.product:
 		return b.prepareProduct(j)
 	case j.squares:
-		x, sum := b.place[j.in[0]].Float32(), b.place[j.out[0]].Float32()
-		return task{1, len(x) / 4, func(int, int) error { sum[0] = float32(kernel.SumSquares(x, 0)); return nil }}, nil
+		x := b.place[j.in[0]].Float32()
+		run := sumSquares(x, b.place[j.out[0]].Float32())
+		return task{1, len(x) / 4, func(int, int) error { return run() }}, nil
 	}
 	c := &call{node: j.node}
 	for _, v := range j.in {

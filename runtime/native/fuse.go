@@ -53,14 +53,31 @@ func (b *binder) seeExpanded(j *job, producer map[*graph.Value]*job) {
 	}
 }
 
-// seeSquares lets the sum of the squares of all numbers read the numbers themselves.
+// seeSquares lets the sum of the squares of all numbers, or of each row's, read the numbers themselves.
 func (b *binder) seeSquares(j *job, producer map[*graph.Value]*job) {
-	if j.node.Op != "ReduceSum" || b.size(j.out[0]) != 1 || b.known[j.in[0]].DType != tensor.Float32 {
+	if j.node.Op != "ReduceSum" || b.known[j.in[0]].DType != tensor.Float32 {
 		return
 	}
-	if p := producer[j.in[0]]; p != nil && p.node.Op == "Mul" && p.in[0] == p.in[1] {
-		j.in, j.squares = p.in[:1], true
+	p := producer[j.in[0]]
+	if p == nil || p.node.Op != "Mul" || p.in[0] != p.in[1] || b.size(j.out[0]) != 1 && !b.sumsRows(j) {
+		return
 	}
+	j.squares = true
+	if j.in[0] = p.in[0]; b.size(j.out[0]) == 1 {
+		j.in = j.in[:1]
+	}
+}
+
+// sumsRows reports a sum over the last dimensions, and no other.
+func (b *binder) sumsRows(j *job) bool {
+	axes, ok := b.numbers(j, 1)
+	rank, least := len(b.shape(j.in[0])), len(b.shape(j.in[0]))
+	over := map[int]bool{}
+	for _, a := range axes {
+		at := (int(a) + rank) % rank
+		over[at], least = true, min(least, at)
+	}
+	return ok && len(over) > 0 && len(over) == rank-least
 }
 
 // isProduct reports a MatMul of two matrices, for which there is a way of its own: float16 ones go by way of float32 instead.

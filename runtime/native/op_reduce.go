@@ -159,6 +159,18 @@ func fastSum(x, out []float32, shape []int, over []bool, divisor float64) func()
 	return nil
 }
 
+// sumSquares sums the squares of each of the rows of x, of which there are as many as results. They are added in float64 and never rounded to float32.
+func sumSquares(x, out []float32) func() error {
+	sum := make([]float64, len(out))
+	return func() error {
+		kernel.RowSquares(sum, x, len(x)/max(len(sum), 1))
+		for i, s := range sum {
+			out[i] = float32(s)
+		}
+		return nil
+	}
+}
+
 // fastMax covers the largest of everything and over trailing dimensions. It returns nil for others.
 func fastMax(x, out []float32, shape []int, over []bool, _ float64) func() error {
 	last := len(over)

@@ -176,7 +176,10 @@ func (b *binder) bindRows(j *job, st *stage, worker, n int) (rowRun, error) {
 
 // rowKernel is the operator's kernel, or the product's for types that have no assembly.
 func (b *binder) rowKernel(c *call, j *job) (func() error, error) {
-	if !j.product {
+	switch {
+	case j.squares:
+		return sumSquares(c.in[0].Float32(), c.out[0].Float32()), nil
+	case !j.product:
 		return prepareNode(c)
 	}
 	mul, err := product(c, matrix{false, j.tB, c.out[0].Dim(0), c.out[0].Dim(1), c.in[0].Dim(1)})

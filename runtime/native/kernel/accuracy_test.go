@@ -44,6 +44,7 @@ var kernels = map[string]struct {
 	"Sum":        {"accumulated in float64", "TestSums", func(b *buffers, n int) { kernel.Sum(b.make(n)) }},
 	"SumSquares": {"accumulated in float64", "TestSums", func(b *buffers, n int) { kernel.SumSquares(b.make(n), 0.5) }},
 	"RowSums":    {"bit for bit", "TestSums", func(b *buffers, n int) { kernel.RowSums(b.wide(3), b.make(3*n), n) }},
+	"RowSquares": {"bit for bit", "TestSums", func(b *buffers, n int) { kernel.RowSquares(b.wide(3), b.make(3*n), n) }},
 	"SumRows":    {"float64 partial sums", "TestSumRows", func(b *buffers, n int) { kernel.SumRows(b.wide(n), b.make(3*n)) }},
 	"Largest":    {"is the largest element", "TestSums", func(b *buffers, n int) { kernel.Largest(b.make(n)) }},
 

@@ -61,6 +61,17 @@ func SumSquares(x []float32, mean float64) float64 {
 	return s.total()
 }
 
+// RowSquares writes SumSquares about 0 of each of the rows of x [len(sum), n], bit for bit.
+func RowSquares(sum []float64, x []float32, n int) {
+	if len(sum) > 0 && n > 0 && inSteps(n, len(sums{})) == n {
+		rowSquaresVec(&sum[0], &x[:n*len(sum)][0], len(sum), n)
+		return
+	}
+	for i := range sum {
+		sum[i] = SumSquares(x[i*n:(i+1)*n], 0)
+	}
+}
+
 // SumRows adds the rows of the matrix x [n, len(sum)] into sum, which holds float64 partial sums and is not cleared: each column from top to bottom.
 func SumRows(sum []float64, x []float32) {
 	h := len(sum)

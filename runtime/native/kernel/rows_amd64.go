@@ -23,6 +23,9 @@ func repeatVec(dst, x *float32, rows, n int)
 func rowSumsVec(sum *float64, x *float32, rows, n int)
 
 //go:noescape
+func rowSquaresVec(sum *float64, x *float32, rows, n int)
+
+//go:noescape
 func fetch(at *float32, lines int)
 
 //go:noescape

@@ -12,6 +12,8 @@ func sumColumns([]float64, []float32, int, int) int { return 0 }
 
 func rowSumsVec(*float64, *float32, int, int) { noRows() }
 
+func rowSquaresVec(*float64, *float32, int, int) { noRows() }
+
 func fetch(*float32, int) {}
 
 func largestVec(*float32, *float32, int) { noRows() }

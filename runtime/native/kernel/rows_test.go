@@ -63,6 +63,12 @@ func TestSums(t *testing.T) {
 					t.Errorf("RowSums of 5 rows of %d: row %d is %v, by itself %v; behind the last is %g", long, i, got, alone, sums[5])
 				}
 			}
+			kernel.RowSquares(sums[:5], x, long)
+			for i, got := range sums[:5] {
+				if alone := kernel.SumSquares(x[i*long:(i+1)*long], 0); got != alone || sums[5] != 7 {
+					t.Errorf("RowSquares of 5 rows of %d: row %d is %v, by itself %v; behind the last is %g", long, i, got, alone, sums[5])
+				}
+			}
 		}
 		if n > 0 {
 			most := kernel.Largest(x)
@@ -92,7 +98,7 @@ func TestSumsOfHardNumbers(t *testing.T) {
 				x[at] = hard
 				sum := make([]float64, n)
 				kernel.SumRows(sum, x)
-				for name, got := range map[string]float64{"Sum": kernel.Sum(x), "Largest": float64(kernel.Largest(x)), "SumRows": sum[at], "RowSums": rowSum(x)} {
+				for name, got := range map[string]float64{"Sum": kernel.Sum(x), "Largest": float64(kernel.Largest(x)), "SumRows": sum[at], "RowSums": rowSum(kernel.RowSums, x), "RowSquares": math.Abs(rowSum(kernel.RowSquares, x))} {
 					if !near(got, float64(hard), 1, 0) {
 						t.Errorf("%s of %g at %d of %d is %g", name, hard, at, n, got)
 					}
@@ -102,9 +108,9 @@ func TestSumsOfHardNumbers(t *testing.T) {
 	}
 }
 
-func rowSum(x []float32) float64 {
+func rowSum(f func(sum []float64, x []float32, n int), x []float32) float64 {
 	var sum [1]float64
-	kernel.RowSums(sum[:], x, len(x))
+	f(sum[:], x, len(x))
 	return sum[0]
 }
 

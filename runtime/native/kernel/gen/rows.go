@@ -14,7 +14,8 @@ func rows() {
 	inLanes(func(y int) { p("\tVSUBPD Y15, Y%d, Y%d\n\tVMULPD Y%d, Y%d, Y%d", y, y, y, y, y) }) // not fused, as in Go
 	sumRows()
 	repeat()
-	rowSums()
+	rowSums("rowSumsVec", "\tVADDPD Y%[1]d, Y%[3]d, Y%[3]d")
+	rowSums("rowSquaresVec", "\tVFMADD231PD Y%d, Y%d, Y%d")
 	fetch()
 	largest()
 	softmax()
@@ -26,16 +27,18 @@ func rows() {
 	norm("normScaleVec", false)
 }
 
-// rowSums writes the sum of each of the rows of n numbers, n a multiple of 16: sixteen sums as inLanes makes them, then the halves added to each other.
-func rowSums() {
-	arguments("rowSumsVec", [2]string{"sum", "DI"}, [2]string{"x", "SI"}, [2]string{"rows", "DX"}, [2]string{"n", "BX"})
+// rowSums writes the sum of each of the rows of n numbers, n a multiple of 16, or of their squares, which float64 holds exactly: sixteen sums as inLanes
+// makes them, then the halves added to each other.
+func rowSums(name, add string) {
+	arguments(name, [2]string{"sum", "DI"}, [2]string{"x", "SI"}, [2]string{"rows", "DX"}, [2]string{"n", "BX"})
 	p("row:\n\tMOVQ BX, CX")
 	for i := range 4 {
 		p("\tVXORPD Y%d, Y%d, Y%d", 4+i, 4+i, 4+i)
 	}
 	p("loop:")
 	for i := range 4 {
-		p("\tVCVTPS2PD %d(SI), Y%d\n\tVADDPD Y%d, Y%d, Y%d", 16*i, i, i, 4+i, 4+i)
+		p("\tVCVTPS2PD %d(SI), Y%d", 16*i, i)
+		p(add, i, i, 4+i)
 	}
 	p("\tADDQ $64, SI\n\tSUBQ $16, CX\n\tJNZ loop")
 	p("\tVADDPD Y6, Y4, Y4\n\tVADDPD Y7, Y5, Y5\n\tVADDPD Y5, Y4, Y4\n\tVEXTRACTF128 $1, Y4, X5\n\tVADDPD X5, X4, X4\n\tVPERMILPD $1, X4, X5")
