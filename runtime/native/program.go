@@ -150,11 +150,21 @@ type vectorProgram[T float] struct {
 
 // lane is what one worker runs a program with. The operands of its instructions stay from block to block, but for those of registers that move.
 type lane[T float] struct {
-	args   [][][]T  // of each instruction
+	args   [][][]T // of each instruction
+	moves  []moving[T]
 	places [][]*[]T // of each register, where it stands in args
 	room   [][]T    // the memory of each filled or scratch register
 	held   []int    // for each filled register the start of the block it holds, −1: none
 	length int      // of the blocks that scratch registers are cut to
+}
+
+// moving is a register that moves with the elements.
+type moving[T float] struct {
+	data   []T    // of all elements, or of those that the worker runs
+	own    bool   // the latter
+	each   int    // elements for a number: 1 but for columns
+	filled int    // the register, if blocks of it are filled; otherwise −1
+	places []*[]T // where it stands in args
 }
 
 // put makes data the operand wherever register r is one.
@@ -338,13 +348,13 @@ func (p *vectorProgram[T]) allocate(workers int, shape []int) {
 		}
 	}
 	p.setBlock(len(p.moves)+rooms, cols)
-	for range workers {
-		p.lanes = append(p.lanes, p.lane(slot, rooms))
+	for w := range workers {
+		p.lanes = append(p.lanes, p.lane(w, slot, rooms))
 	}
 }
 
-// lane makes the memory of a worker, in which register r has room slot[r], −1: none.
-func (p *vectorProgram[T]) lane(slot []int, rooms int) lane[T] {
+// lane makes the memory of worker w, in which register r has room slot[r], −1: none.
+func (p *vectorProgram[T]) lane(w int, slot []int, rooms int) lane[T] {
 	l := lane[T]{places: make([][]*[]T, len(p.regs)), room: make([][]T, len(p.regs)), held: apart[int](len(p.regs))}
 	memory := make([]T, rooms*p.block)
 	for r, s := range slot {
@@ -367,6 +377,20 @@ func (p *vectorProgram[T]) lane(slot []int, rooms int) lane[T] {
 		if p.regs[r].single {
 			l.put(r, p.regs[r].data)
 		}
+	}
+	for _, r := range p.moves {
+		c := &p.regs[r]
+		m := moving[T]{data: c.data, each: 1, filled: -1, places: l.places[r]}
+		if c.lanes != nil {
+			m.data, m.own = c.lanes[w], true
+		}
+		switch {
+		case c.column:
+			m.each = c.operand.div
+		case c.input && !p.inPlace(r):
+			m.filled = r
+		}
+		l.moves = append(l.moves, m)
 	}
 	return l
 }
@@ -392,20 +416,23 @@ func (p *vectorProgram[T]) run(w, from, to int) {
 	for at := from; at < to; at += p.block {
 		n := min(p.block, to-at)
 		p.cut(l, n)
-		for _, r := range p.moves {
-			reg := &p.regs[r]
-			data, e := reg.data, at
-			if reg.lanes != nil {
-				data, e = reg.lanes[w], at-from
+		for i := range l.moves {
+			m, e := &l.moves[i], at
+			if m.own {
+				e -= from
 			}
-			switch {
-			case reg.column:
-				div := reg.operand.div
-				l.put(r, data[e/div:(e+n)/div])
-			case reg.input && !p.inPlace(r):
-				l.held[r] = fillOperand(l.room[r][:n], data, reg.operand, e, l.held[r])
-			default:
-				l.put(r, data[e:e+n])
+			if r := m.filled; r >= 0 {
+				l.held[r] = fillOperand(l.room[r][:n], m.data, p.regs[r].operand, e, l.held[r])
+				continue
+			}
+			x := m.data
+			if m.each == 1 {
+				x = x[e : e+n]
+			} else {
+				x = x[e/m.each : (e+n)/m.each]
+			}
+			for _, place := range m.places {
+				*place = x
 			}
 		}
 		for i := range p.code {
