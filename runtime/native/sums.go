@@ -121,11 +121,14 @@ func addWide(total []float32, sums []float64, stride, count int) {
 // mostShardScratch bounds the scratch memory of a block of a shard.
 const mostShardScratch = 64 << 20
 
+// deep is the number of rows from which a sum of products is about as fast as it gets.
+const deep = 128
+
 // cutShards cuts the batch into shards, and those into blocks. What is added up block by block is read and written each time, as large as the matrices read
-// whole: blocks take as much scratch memory as those.
+// whole: blocks take as much scratch memory as those, or are deep.
 func (b *binder) cutShards(row, whole int) (parts [][]rowBlock) {
 	room := min(max(whole, mostScratch), mostShardScratch)
-	most := max(room/max(row, 1), 24)
+	most := max(room/max(row, 1), deep)
 	shards := min(b.shards, b.batch.n)
 	for s := range shards {
 		from, to := b.batch.n*s/shards, b.batch.n*(s+1)/shards
