@@ -144,8 +144,24 @@ func (p *Packed) stream(m int, x left, s start, c []float32, ldc, n, from, to in
 		}
 		sum := s
 		for l := 0; l < p.k; l += kc {
-			panels(m, min(kc, p.k-l), x.at(0, l), &right{data: p.panels, n: n, deep: p.k, skip: l}, c, ldc, sum, left, min(left+step, to))
+			fewRows(m, min(kc, p.k-l), x.at(0, l), &right{data: p.panels, n: n, deep: p.k, skip: l}, c, ldc, sum, left, min(left+step, to))
 			sum = start{c, ldc}
 		}
+	}
+}
+
+// fewRows is panels for no more rows than a micro-kernel has.
+func fewRows(m, depth int, a left, b *right, c []float32, ldc int, s start, from, to int) {
+	t := tile{k: depth, a: &a.data[0], aRow: a.row, aCol: a.col, bPanel: b.step(), cRow: ldc, fromRow: s.row}
+	for j := from; j < to; {
+		var cols int
+		t.b, t.bRow, cols = b.panel(j)
+		vectors := width(cols) / shape.lanes
+		if many := several(m, to-j); many > 2 {
+			vectors, cols = many, many*shape.lanes
+		}
+		t.last, t.c, t.from = cols-(vectors-1)*shape.lanes, &c[j], s.first(0, j)
+		t.run(m, vectors, 1)
+		j += cols
 	}
 }
