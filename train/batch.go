@@ -120,16 +120,43 @@ func (s *sampler) fill(b *batch, k int) {
 	s.finish(b, k)
 }
 
+// part is one of several parts of fill, which may run side by side.
+func (s *sampler) part(b *batch, k, part, parts int) {
+	if part > 0 {
+		s.begin(b, k, part-1, parts-1)
+		return
+	}
+	b.rows(s.set, s.order.Step(k))
+	s.finish(b, k)
+}
+
 // draw takes y from the data and x0 ~ N(0, I), or from the source.
 func (s *sampler) draw(b *batch, k int) {
 	b.rows(s.set, s.order.Step(k))
+	s.begin(b, k, 0, 1)
+}
+
+// begin draws a part of x0, unless it came with the rows.
+func (s *sampler) begin(b *batch, k, part, parts int) {
 	switch {
 	case s.set.Paired != nil:
 	case s.source != nil:
-		b.start(s.set.Source, s.source.Step(k))
+		if part == 0 {
+			b.start(s.set.Source, s.source.Step(k))
+		}
 	default:
-		s.noise.Normals(b.x0, position(b.x0, k))
+		from, to := noiseCut(b.x0, part, parts), noiseCut(b.x0, part+1, parts)
+		s.noise.Normals(b.x0[from:to], position(b.x0, k)+uint64(from/2))
 	}
+}
+
+// noiseCut is where part p of the noise z begins, on a multiple of what the generator makes at a time.
+func noiseCut(z []float32, p, parts int) int {
+	const step = 64
+	if p == parts {
+		return len(z)
+	}
+	return len(z) * p / parts / step * step
 }
 
 // position is where step k's normals begin in a stream that fills z in each step.

@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -250,4 +251,45 @@ func TestBinsCoverTheInterval(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A batch drawn in parts, in any order, is the batch drawn as a whole; so is one that was drawn beside the step before, and one that was not, or not to its end.
+func TestPartsAreTheWhole(t *testing.T) {
+	c, set := small("linear"), labelled(60)
+	c.Batch, c.Drop, c.Threads = 50, 0.3, 3
+	m := testModel(t, c, set)
+	s, err := newSampler(c, encoded(set, m.Spec.Normaliser))
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := newBatch(m, Loss{}, c.Batch)
+	same := func(k int, what string, got []tensor.Tensor) {
+		t.Helper()
+		s.fill(whole, k)
+		for i, v := range whole.tensors {
+			if string(v.Bytes()) != string(got[i].Bytes()) {
+				t.Errorf("step %d, %s: input %d is another than drawn as a whole", k, what, i)
+			}
+		}
+	}
+	for _, parts := range []int{2, 3, 9} {
+		b := newBatch(m, Loss{}, c.Batch)
+		for part := parts - 1; part >= 0; part-- {
+			s.part(b, 7, part, parts)
+		}
+		same(7, fmt.Sprint(parts, " parts"), b.tensors)
+	}
+	a, err := newAhead(c, m, Loss{}, encoded(set, m.Spec.Normaliser))
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(0, "the first", a.take(0))
+	for part := range a.parts {
+		a.beside(part)
+	}
+	same(1, "drawn beside", a.take(1))
+	a.beside(0)
+	same(2, "drawn beside in part", a.take(2))
+	same(9, "out of order", a.take(9))
+	same(9, "again", a.take(9))
 }

@@ -37,10 +37,9 @@ func BenchmarkStep(b *testing.B) {
 			b.ReportMetric(float64(b.N*config.Batch)/b.Elapsed().Seconds(), "rows/s")
 		})
 		b.Run(c.name+"/Draws", func(b *testing.B) {
-			t.feed.settle()
 			k, idle := 0, newBatch(t.model, t.lower, config.Batch)
 			for b.Loop() {
-				t.feed.slots[0].sampler.fill(idle, k)
+				t.feed.(*ahead).sampler.fill(idle, k)
 				k++
 			}
 		})
@@ -65,7 +64,6 @@ func BenchmarkCompute(b *testing.B) {
 			}
 			b.Run(fmt.Sprintf("H%d/threads%d", width, threads), func(b *testing.B) {
 				in := append(slices.Clone(t.feed.take(0)), t.in[len(t.in)-2:]...)
-				t.feed.settle()
 				for b.Loop() {
 					if err := t.plan.Run(b.Context(), in, t.out); err != nil {
 						b.Fatal(err)

@@ -89,7 +89,8 @@ func (c Config) compile(m *models.Model, l Loss, ahead int) (g *graph.Graph, p *
 		next[i] = native.State(s)
 		states = append(states, s.Param)
 	}
-	p, err = native.Compile(g, native.Options{Threads: c.threads(), State: next, Shards: c.shards(), MaxBatch: ahead})
+	p, err = native.Compile(g, native.Options{Threads: c.threads(), State: next, Shards: c.shards(), MaxBatch: ahead,
+		Beside: c.besideParts(c.paired(m.Spec))})
 	return g, p, states, err
 }
 

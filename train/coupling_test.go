@@ -35,7 +35,7 @@ func take(t *testing.T, c Config, set *data.Set, steps ...int) (out [][]tensor.T
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := newFeed(c, m, Loss{}, rows)
+	f, err := newFeeder(c, m, Loss{}, rows)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,9 +11,8 @@ import (
 	"fmtool/train/data"
 )
 
-// feed fills the batches of coming steps on goroutines of their own while the current one is computed: drawing takes up to a third of a small network's step, and
-// pairing may take longer than the step. Steps come in pools, of one step where nothing is paired across steps; pool g lies in slot g mod len(slots).
-// What is drawn does not depend on when, nor on the number of slots.
+// feed is the feeder of pairs: it fills the batches of coming steps on goroutines of their own while the current one is computed. Steps come in pools; pool g
+// lies in slot g mod len(slots). What is drawn does not depend on the number of slots.
 type feed struct {
 	slots []*slot
 	steps int          // of a pool
@@ -24,7 +23,7 @@ type feed struct {
 // slot is a pool's memory and the goroutine that fills it.
 type slot struct {
 	sampler *sampler
-	pairing *pairing // nil: independent
+	pairing *pairing
 	noise   noise.Stream
 	batches []*batch
 	order   chan int // pools to fill
@@ -63,11 +62,9 @@ func (f *feed) serve(s *slot) {
 		for i, b := range s.batches {
 			s.sampler.draw(b, g*f.steps+i)
 		}
-		if s.pairing != nil {
-			begun := time.Now()
-			s.pairing.couple(s.batches, s.noise.Sub(uint32(g)))
-			f.spent.Add(int64(time.Since(begun)))
-		}
+		begun := time.Now()
+		s.pairing.couple(s.batches, s.noise.Sub(uint32(g)))
+		f.spent.Add(int64(time.Since(begun)))
 		for i, b := range s.batches {
 			s.sampler.finish(b, g*f.steps+i)
 		}
@@ -117,7 +114,9 @@ func (f *feed) settle() {
 	f.pool = -1
 }
 
-// pairing is the time that couplings have taken.
+// beside has nothing to do: the plan is given no such parts.
+func (f *feed) beside(int) {}
+
 func (f *feed) pairing() time.Duration { return time.Duration(f.spent.Load()) }
 
 func (f *feed) close() {

@@ -28,5 +28,5 @@ func (s *Steps) Take(n int) (loss float64, err error) {
 	return (s.t.mean.loss - before.loss) / float64(n), nil
 }
 
-// Close frees the plan and ends the goroutine that draws.
+// Close frees the plan and ends the goroutines that draw pairs.
 func (s *Steps) Close() { s.t.close() }

@@ -26,8 +26,9 @@ type trainer struct {
 	model   *models.Model // without its initial weights: the plan has its own
 	names   []string      // of the weights
 	lower   Loss          // what the steps lower
-	feed    *feed
-	states  []string // parameters of the step graph, all of which a checkpoint holds
+	feed    feeder
+	beside  func(part int) // of the feed
+	states  []string       // parameters of the step graph, all of which a checkpoint holds
 	plan    *native.Plan
 	in, out []tensor.Tensor
 	loss    *evaluation // nil: nothing held out
@@ -57,7 +58,7 @@ func newTrainer(c Config, set *data.Set, dir string, o Options) (*trainer, error
 	if t.lower, err = NewLoss(c, m.Spec); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
-	feed, err := newFeed(c, m, t.lower, rows)
+	feed, err := newFeeder(c, m, t.lower, rows)
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
@@ -65,7 +66,7 @@ func newTrainer(c Config, set *data.Set, dir string, o Options) (*trainer, error
 		feed.close()
 		return nil, fmt.Errorf("train: %w", err)
 	}
-	t.feed = feed
+	t.feed, t.beside = feed, feed.beside
 	if held != nil {
 		if t.loss, err = newEvaluation(m, t.lower, heldOut(m, t.lower, held, c), t.c.threads()); err != nil {
 			t.close()
@@ -139,7 +140,7 @@ func (t *trainer) take() error {
 	rate.Float32()[0] = float32(t.c.Rate.At(t.step+1, t.c.Steps))
 	step.Float32()[0] = float32(t.step + 1)
 	// Not the caller's context: a step that a cancellation cuts in half would leave half of the weights updated.
-	if err := t.plan.Run(context.Background(), t.in, t.out); err != nil {
+	if err := t.plan.RunBeside(context.Background(), t.in, t.out, t.beside); err != nil {
 		return fmt.Errorf("train: step %d: %w", t.step+1, err)
 	}
 	loss, norm := float64(t.out[0].Float32()[0]), float64(t.out[1].Float32()[0])

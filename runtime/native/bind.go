@@ -78,6 +78,9 @@ type binder struct {
 
 	shards int // parts of the batch that have sums over rows of their own; 0: sums are taken over whole values
 
+	beside    int // parts of other work beside the last shared step
+	runBeside func(part int)
+
 	known map[*graph.Value]graph.Known
 	place map[*graph.Value]tensor.Tensor
 	alias map[*graph.Value]*graph.Value // views share the place of what they view
@@ -154,7 +157,7 @@ func (b *binder) bind(shapes [][]int, a *arena) (*instance, error) {
 			return nil, err
 		}
 	}
-	i.team = newTeam(b.pool, steps)
+	i.team = newTeam(b.pool, b.addBeside(steps))
 	for _, o := range b.g.Outputs {
 		i.out = append(i.out, b.place[o.Value])
 		if param, ok := b.next[o.Value]; ok && !m.direct[o.Value] {
@@ -162,6 +165,31 @@ func (b *binder) bind(shapes [][]int, a *arena) (*instance, error) {
 		}
 	}
 	return i, nil
+}
+
+// addBeside puts other work first into the last step that has several parts, or the last of all.
+func (b *binder) addBeside(steps []step) []step {
+	if b.beside == 0 {
+		return steps
+	}
+	if len(steps) == 0 {
+		steps = append(steps, step{0, nil})
+	}
+	k := len(steps) - 1
+	for at, s := range steps {
+		if s.parts > 1 {
+			k = at
+		}
+	}
+	own, f, run := b.beside, b.runBeside, steps[k].run
+	steps[k] = step{own + steps[k].parts, func(worker, part int) error {
+		if part < own {
+			f(part)
+			return nil
+		}
+		return run(worker, part-own)
+	}}
+	return steps
 }
 
 // infer gives every value its exact shape and lists the nodes to run; false if a shape depends on numbers, or a node runs subgraphs.

@@ -20,6 +20,8 @@ type Options struct {
 	// Shards is the number of parts of the batch of which each adds up its own rows in sums over the batch, such as the gradients of weights; the parts' sums
 	// are then added in order. It changes the rounding of these sums, and bounds how many workers share them. 0: sums are taken over whole values.
 	Shards int
+	// Beside is the number of parts of other work that RunBeside does on the plan's goroutines beside the last step that they share.
+	Beside int
 }
 
 // State says that after each run parameter Param takes the value of output Next, which must be computed: parameters cannot be swapped.
@@ -40,6 +42,7 @@ type Plan struct {
 	pool    *pool
 	dynamic bool
 	closed  bool
+	beside  func(part int) // of the run
 }
 
 // cacheSize is how many sets of input shapes stay bound: training, held-out data, full and last batch of sampling, with room to spare.
@@ -178,9 +181,26 @@ func (p *Plan) Run(ctx context.Context, in, out []tensor.Tensor) error {
 		}
 	}
 	if i.dynamic {
+		for part := range p.o.Beside {
+			p.runBeside(part)
+		}
 		return p.interpret(ctx, in, out)
 	}
 	return i.run(ctx, in, out)
+}
+
+// RunBeside is Run, and calls f once for each of Options.Beside parts, on the goroutines of the run as they come to it: beside what they compute, which must not
+// depend on it. A run that fails may leave parts out.
+func (p *Plan) RunBeside(ctx context.Context, in, out []tensor.Tensor, f func(part int)) error {
+	p.beside = f
+	defer func() { p.beside = nil }()
+	return p.Run(ctx, in, out)
+}
+
+func (p *Plan) runBeside(part int) {
+	if p.beside != nil {
+		p.beside(part)
+	}
 }
 
 // find returns the instance bound for the inputs' shapes and moves it to the front.
@@ -242,7 +262,7 @@ func (p *Plan) instance(shapes [][]int) (*instance, error) {
 	if p.dynamic { // found once, true for ever: no use in trying again
 		return &instance{dynamic: true}, nil
 	}
-	b := binder{g: p.g, fixed: p.fixed, next: p.next, packs: p.packs, pool: p.pool, shards: p.o.Shards}
+	b := binder{g: p.g, fixed: p.fixed, next: p.next, packs: p.packs, pool: p.pool, shards: p.o.Shards, beside: p.o.Beside, runBeside: p.runBeside}
 	i, err := b.bind(shapes, &p.arena)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync/atomic"
 	"testing"
 
 	"fmtool/models/graph"
@@ -230,5 +231,46 @@ func TestWriteParam(t *testing.T) {
 	}
 	if err := p.WriteParam("w", tensor.New(tensor.Float32, 4)); err == nil {
 		t.Error("another shape was accepted")
+	}
+}
+
+// Work beside a run is done once for each part, on one thread and on several, whether the plan is compiled or interpreted; a run without it is as ever.
+func TestRunBeside(t *testing.T) {
+	const parts = 5
+	loop := graph.NewBuilder("interpreted") // a shape that depends on numbers
+	x := loop.Input("x", tensor.Float32, graph.Fix(4))
+	loop.Output("y", loop.Op("Expand", nil, loop.ReduceSum(x, true, 0), loop.Op("Cast", graph.Attrs{"to": int64(graph.Code(tensor.Int64))}, x)))
+	dynamic, err := loop.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, threads := range []int{1, 2, 3} {
+		for name, c := range map[string]struct {
+			g       *graph.Graph
+			in, out []tensor.Tensor
+		}{
+			"compiled":    {gradients(t), []tensor.Tensor{tensor.Of(wave(300, 0), 100, 3), tensor.New(tensor.Int64, 100)}, make([]tensor.Tensor, 6)},
+			"interpreted": {dynamic, []tensor.Tensor{tensor.Of([]float32{2, 1, 1, 1}, 4)}, make([]tensor.Tensor, 1)},
+		} {
+			p, err := native.Compile(c.g, native.Options{Threads: threads, Beside: parts})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var done [parts]atomic.Int64
+			for range 20 {
+				if err := p.RunBeside(context.Background(), c.in, c.out, func(part int) { done[part].Add(1) }); err != nil {
+					t.Fatal(name, err)
+				}
+				if err := p.Run(context.Background(), c.in, c.out); err != nil {
+					t.Fatal(name, err)
+				}
+			}
+			for part := range done {
+				if n := done[part].Load(); n != 20 {
+					t.Errorf("%s, %d threads: part %d was done %d times in 20 runs", name, threads, part, n)
+				}
+			}
+			_ = p.Close()
+		}
 	}
 }
