@@ -33,13 +33,10 @@ func (b *borrowed) giveBack() {
 	}
 }
 
-// inPlace reports that op(B) = B is read with less time lost where it lies than by laying it out.
+// inPlace reports that op(B) = B is read with less time lost where it lies than by laying it out. With AVX2 laying it out costs little: see layOut.
 func inPlace(m, k, ldb int) bool {
-	const few, second = 64, 1 << 18 // rows of A, and numbers that stay in the second-level cache
-	if !wide {
-		return m <= 2*shape.rows
-	}
-	return m <= 2*shape.rows || m <= few && k*ldb <= second || ldb <= shape.near || k <= 64
+	const few, numbers = 64, 1 << 18 // rows of A, and numbers that stay in the second-level cache
+	return m <= 2*shape.rows || wide && (m <= few && k*ldb <= numbers || ldb <= shape.near || k <= 64)
 }
 
 // layOut is the next columns from column j of op(B), at most n, depth rows from row l: laid out or, in place, to be laid out by the product that reads them,
@@ -65,14 +62,10 @@ func (mem *borrowed) layOut(tB bool, m, depth, n int, b []float32, ldb, l, j int
 // copied reports that rows of A are better read from a copy by products with n columns: its numbers for a micro-kernel lie so far apart that they
 // fall on few places of the caches.
 func (a left) copied(n int) bool {
-	if a.row == 1 && !wide {
-		return n > 4*shape.columns || n >= 2*shape.columns && a.col >= shape.far
-	}
 	if a.row == 1 {
-		return a.col >= shape.far && n >= 2*shape.columns
+		return a.col >= shape.far && n >= 2*shape.columns || !wide && n > 4*shape.columns
 	}
-	const ways = 8 // of the first-level cache, which rows a power of two apart share
-	return a.row%1024 == 0 && n >= 512
+	return a.row%1024 == 0 && n >= 512 // rows a power of two apart share the few places of a set
 }
 
 // product is multiply, block by block of A and of the columns of B.
@@ -96,10 +89,10 @@ func (mem *borrowed) product(m, depth int, a left, b *right, c []float32, ldc in
 
 // copy copies rows of A, depth deep.
 func (mem *scratch) copy(a left, rows, depth int) left {
-	if a.row == 1 && !wide {
+	switch {
+	case a.row == 1 && !wide:
 		return mem.strips(a, rows, depth)
-	}
-	if a.row == 1 {
+	case a.row == 1:
 		stride := (rows+pad-1)/pad*pad + pad
 		pairs := rows / shape.columns
 		if pairs > 0 {

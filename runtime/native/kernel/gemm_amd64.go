@@ -30,9 +30,9 @@ func multiply(m, depth int, a left, b *right, c []float32, ldc int, s start, fro
 // runs.
 const byRows = 512
 
-// second is how many numbers of panels stay in the second-level cache of processors with AVX2, beside all else. Of more than that the next panel is asked for while
-// one is read.
-const second = 1 << 16
+// resident is how many numbers of panels stay in the second-level cache of processors with AVX2, beside all else. Of more than that the next panel is asked for
+// while one is read.
+const resident = 1 << 16
 
 // panels is multiply, panel by panel.
 func panels(m, depth int, a left, b *right, c []float32, ldc int, s start, from, to int) {
@@ -47,7 +47,7 @@ func panels(m, depth int, a left, b *right, c []float32, ldc int, s start, from,
 		}
 		t.last = cols - (vectors-1)*shape.lanes
 		t.lines = 0
-		if next := j + cols; !wide && b.row == 0 && next < to && depth*b.n > second {
+		if next := j + cols; !wide && b.row == 0 && next < to && depth*b.n > resident {
 			t.ahead, t.lines = 4*b.step(), (depth+parts.n-1)/parts.n
 		}
 		for part, at, i := 0, 0, 0; part < parts.n; {

@@ -10,7 +10,7 @@ type blocks struct {
 	tall    int // rows of A that stay in the second-level cache while the panels of B go by
 	wide    int // columns of B laid out at a time
 	far     int // distance from which rows of a transposed A are copied
-	near    int // distance up to which rows of B are read in place
+	near    int // distance up to which rows of B are read in place, with AVX-512
 }
 
 // kc is the depth of a block: so many rows of a panel of B stay in the first-level cache. Sums over k begin anew there.
@@ -19,9 +19,9 @@ const kc = 256
 // mostTall and mostWide are the largest of tall and wide; scratch has room for them.
 const mostTall, mostWide = 280, 512
 
-// The shapes of AVX2 and AVX-512. The last four numbers were found by turns of both choices in one process, on Sapphire Rapids.
+// The shapes of AVX2 and AVX-512. The last numbers were found by turns of both choices in one process, on Zen 3 and Sapphire Rapids.
 var (
-	narrowShape = blocks{lanes: 8, columns: 16, rows: 6, tall: 144, wide: 256, far: 1024, near: 128}
+	narrowShape = blocks{lanes: 8, columns: 16, rows: 6, tall: 144, wide: 256, far: 1024}
 	wideShape   = blocks{lanes: 16, columns: 32, rows: 14, tall: mostTall, wide: mostWide, far: 1024, near: 256}
 )
 
