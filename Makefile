@@ -100,6 +100,7 @@ bench-avx2: $(FMTOOL) ## training steps with AVX2 on both sides, whatever the ma
 
 bench-record: ## make the last make bench the record, and write it into the README
 	cp bench.json testdata/bench.json
+	rm -f testdata/bench.avx2.json
 	test ! -e bench.avx2.json || cp bench.avx2.json testdata/bench.avx2.json
 	go run ./cmd/bench -readme
 
