@@ -301,7 +301,24 @@ func BenchmarkRows(b *testing.B) {
 					result += d * d
 				}
 			}},
-			{"RowSums", 0, func() { kernel.RowSums(sum[:len(x)/64], x, 64) }},
+			{"RowSums", 0, func() { kernel.RowSums(sum[:rows], x, h) }},
+			{"RowSums/naive", 0, func() {
+				for i := range rows {
+					sum[i] = 0
+					for _, v := range x[i*h : (i+1)*h] {
+						sum[i] += float64(v)
+					}
+				}
+			}},
+			{"RowSquares", 0, func() { kernel.RowSquares(sum[:rows], x, h) }},
+			{"RowSquares/naive", 0, func() {
+				for i := range rows {
+					sum[i] = 0
+					for _, v := range x[i*h : (i+1)*h] {
+						sum[i] += float64(v) * float64(v)
+					}
+				}
+			}},
 			{"SumRows", 0, func() { kernel.SumRows(sum, x) }},
 			{"SumRows/naive", 0, func() {
 				for i, v := range x {
