@@ -253,7 +253,8 @@ func TestBinsCoverTheInterval(t *testing.T) {
 	}
 }
 
-// A batch drawn in parts, in any order, is the batch drawn as a whole; so is one that was drawn beside the step before, and one that was not, or not to its end.
+// A batch drawn in parts, in any order, is the batch drawn as a whole; so is one that was drawn beside the step before, and one that was not, or not to
+// its end.
 func TestPartsAreTheWhole(t *testing.T) {
 	c, set := small("linear"), labelled(60)
 	c.Batch, c.Drop, c.Threads = 50, 0.3, 3

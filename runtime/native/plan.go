@@ -189,8 +189,8 @@ func (p *Plan) Run(ctx context.Context, in, out []tensor.Tensor) error {
 	return i.run(ctx, in, out)
 }
 
-// RunBeside is Run, and calls f once for each of Options.Beside parts, on the goroutines of the run as they come to it: beside what they compute, which must not
-// depend on it. A run that fails may leave parts out.
+// RunBeside is Run, and calls f once for each of Options.Beside parts, on the goroutines of the run as they come to it: beside what they compute, which
+// must not depend on it. A run that fails may leave parts out.
 func (p *Plan) RunBeside(ctx context.Context, in, out []tensor.Tensor, f func(part int)) error {
 	p.beside = f
 	defer func() { p.beside = nil }()

@@ -2,7 +2,8 @@
 
 package kernel
 
-// AddsOnce reports that Gemm adds all of a product of depth k to each element of C in one addition, so that C += A·B gives what adding a product by itself does.
+// AddsOnce reports that Gemm adds all of a product of depth k to each element of C in one addition, so that C += A·B gives what adding a product by
+// itself does.
 func AddsOnce(k int) bool { return HasFMA && k <= kc }
 
 // multiply writes columns from to to−1 of C = start + A·B for m rows of A and depth rows of B; from is a multiple of a panel's columns.

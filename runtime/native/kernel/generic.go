@@ -14,7 +14,8 @@ func (p *Packed) multiply(bool, int, []float32, int, start, []float32, int, int,
 	panic("kernel: no panels without assembly")
 }
 
-// AddsOnce reports that Gemm adds all of a product of depth k to each element of C in one addition, so that C += A·B gives what adding a product by itself does.
+// AddsOnce reports that Gemm adds all of a product of depth k to each element of C in one addition, so that C += A·B gives what adding a product by
+// itself does.
 func AddsOnce(int) bool { return false }
 
 // MulAdd writes x·y + z, rounded once.

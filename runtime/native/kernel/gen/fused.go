@@ -73,8 +73,8 @@ func swish(name string, bias, all bool) {
 	}, nil)
 }
 
-// logisticConstants are what logistic has in Y15, Y14, …: the range of x, 1, log2 e, a number whose sum with another one is that, rounded, plus 127 in its last bits,
-// and ln 2 in two parts.
+// logisticConstants are what logistic has in Y15, Y14, …: the range of x, 1, log2 e, a number whose sum with another one is that, rounded, plus 127 in its
+// last bits, and ln 2 in two parts.
 var logisticConstants = []uint32{bits(-89), bits(87), bits(1), bits(math.Log2E), bits(shift + 127), bits(0.693359375), bits(-2.12194440e-4)}
 
 // logistic leaves 1 + e⁻ˣ of Y5 in Y0, with AVX2. It is exp of −x along a shorter chain, of which more fit into the processor's window: the polynomial by

@@ -86,8 +86,8 @@ func rotation(name string, left int) {
 	p("GLOBL ·%s<>(SB), RODATA|NOPTR, $32", name)
 }
 
-// Places on the stack, in vectors, or for AVX-512 in registers: the key words that join word 1, the steps of a vector of counters, the counters with the key added,
-// words; with AVX2 the three key words, too.
+// Places on the stack, in vectors, or for AVX-512 in registers: the key words that join word 1, the steps of a vector of counters, the counters with the
+// key added, words; with AVX2 the three key words, too.
 const (
 	keys  = 0
 	steps = keys + 5
