@@ -30,7 +30,7 @@ type Budget struct {
 //	              keeps two values a hidden number, before and after the function, one with Tanh or ReLU one.
 //
 // The others are what this program holds beside or instead: Plan is the whole memory of the compiled step with its weights and moments, in which blocks
-// of rows go there and back, so that few activations exist as a whole, and sums of gradients by shard do.
+// of rows go there and back, so that few activations exist as a whole, and sums of gradients by shard do where several workers make them.
 type Memory struct {
 	Paper       int `json:"paper"`
 	Weights     int `json:"weights"`

@@ -163,3 +163,76 @@ func TestFusedRowsKeepTheMeaning(t *testing.T) {
 		}
 	}
 }
+
+// Columns are right beside all else that a group does with them: read whole by another operator, of different lengths of rows in one sum or in two. The same
+// graph in float64, which nothing fuses, says what is right.
+func TestFusedColumnsInGroups(t *testing.T) {
+	one, fix := graph.Fix(1), graph.Fix
+	type values = []*graph.Value
+	mix := func(b *graph.Builder, p, y, q, z *graph.Value) *graph.Value { return b.Add(b.Mul(p, y), b.Mul(q, z)) }
+	for name, c := range map[string]struct {
+		dims, p, q []graph.Dim // after the batch: of y and z, p, q
+		build      func(b *graph.Builder, y, z, p, q *graph.Value) *graph.Value
+	}{
+		"the first is read elsewhere": {[]graph.Dim{fix(64)}, []graph.Dim{one}, []graph.Dim{one}, func(b *graph.Builder, y, z, p, q *graph.Value) *graph.Value {
+			return b.Subtract(mix(b, p, y, q, z), p)
+		}},
+		"the second is read elsewhere": {[]graph.Dim{fix(64)}, []graph.Dim{one}, []graph.Dim{one}, func(b *graph.Builder, y, z, p, q *graph.Value) *graph.Value {
+			return b.Subtract(mix(b, p, y, q, z), q)
+		}},
+		"long rows, then short ones": {[]graph.Dim{fix(6), fix(8)}, []graph.Dim{one, one}, []graph.Dim{fix(6), one},
+			func(b *graph.Builder, y, z, p, q *graph.Value) *graph.Value { return mix(b, p, y, q, z) }},
+		"short rows, then long ones": {[]graph.Dim{fix(6), fix(8)}, []graph.Dim{one, one}, []graph.Dim{fix(6), one},
+			func(b *graph.Builder, y, z, p, q *graph.Value) *graph.Value { return mix(b, q, y, p, z) }},
+		"two sums of different rows": {[]graph.Dim{fix(3), fix(200)}, []graph.Dim{one, one}, []graph.Dim{fix(3), one},
+			func(b *graph.Builder, y, z, p, q *graph.Value) *graph.Value {
+				return b.Subtract(mix(b, p, y, p, z), mix(b, q, z, q, y))
+			}},
+		"pairs of numbers": {[]graph.Dim{fix(2)}, []graph.Dim{one}, []graph.Dim{one}, func(b *graph.Builder, y, z, p, q *graph.Value) *graph.Value {
+			return b.Subtract(mix(b, p, y, q, z), mix(b, q, y, p, z))
+		}},
+	} {
+		for _, n := range []graph.Dim{graph.Sym("batch"), fix(37)} {
+			b := graph.NewBuilder("columns")
+			shape := func(dims []graph.Dim) graph.Shape { return append(graph.Shape{n}, dims...) }
+			in := values{b.Input("y", tensor.Float32, shape(c.dims)...), b.Input("z", tensor.Float32, shape(c.dims)...),
+				b.Input("p", tensor.Float32, shape(c.p)...), b.Input("q", tensor.Float32, shape(c.q)...)}
+			b.Output("out", c.build(b, in[0], in[1], in[2], in[3]))
+			g, err := b.Graph()
+			if err != nil {
+				t.Fatal(name, err)
+			}
+			for _, rows := range []int{37, 1, 2} {
+				if _, fixed := n.Fixed(); fixed && rows != 37 {
+					continue
+				}
+				var given []tensor.Tensor
+				for i, v := range in {
+					s, _ := v.Type.Shape[1:].Ints()
+					given = append(given, tensor.Of(wave(rows*tensor.Size(s), float64(i)), append([]int{rows}, s...)...))
+				}
+				run := func(o native.Options) tensor.Tensor {
+					t.Helper()
+					p, err := native.Compile(g, o)
+					if err != nil {
+						t.Fatal(name, err)
+					}
+					defer p.Close()
+					out := tensor.New(tensor.Float32, given[0].Shape()...)
+					if err := p.Run(context.Background(), given, []tensor.Tensor{out}); err != nil {
+						t.Fatal(name, err)
+					}
+					return out
+				}
+				want := run(native.Options{Float64: true}).Float32()
+				for _, threads := range []int{1, 3} {
+					for i, got := range run(native.Options{Threads: threads}).Float32() {
+						if math.Abs(float64(got-want[i])) > 1e-6 {
+							t.Fatalf("%s, %d rows, %d threads: [%d] is %g, want %g", name, rows, threads, i, got, want[i])
+						}
+					}
+				}
+			}
+		}
+	}
+}

@@ -291,9 +291,34 @@ func (p *vectorProgram[T]) findSingles() {
 			p.regs[r].column = p.regs[r].column && in.column[k]
 		}
 	}
+	p.settleColumns()
 	for r := range p.regs {
 		if p.regs[r].held() && !p.regs[r].single {
 			p.moves = append(p.moves, r)
+		}
+	}
+}
+
+// settleColumns keeps the columns of one length of rows, and those alone that the instructions read together with no others.
+func (p *vectorProgram[T]) settleColumns() {
+	div := 0
+	for changed := true; changed; {
+		changed = false
+		for _, in := range p.code {
+			whole := true
+			for k, r := range in.regs {
+				if c := &p.regs[r]; in.column[k] {
+					if div == 0 && c.column {
+						div = c.operand.div
+					}
+					whole = whole && c.column && c.operand.div == div
+				}
+			}
+			for k, r := range in.regs {
+				if in.column[k] && !whole && p.regs[r].column {
+					p.regs[r].column, changed = false, true
+				}
+			}
 		}
 	}
 }

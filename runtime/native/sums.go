@@ -118,7 +118,7 @@ func addWide(total []float32, sums []float64, stride, count int) {
 	}
 }
 
-// mostShardScratch bounds the scratch memory of a block of a shard.
+// mostShardScratch bounds the scratch memory of a block of a shard that is not deep.
 const mostShardScratch = 64 << 20
 
 // deep is the number of rows from which a sum of products is about as fast as it gets.

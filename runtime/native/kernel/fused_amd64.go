@@ -175,20 +175,25 @@ func Mix(dst, y, z, a, b []float32, width int) {
 		return
 	}
 	y, z, a, b = y[:len(dst)], z[:len(dst)], a[:rows], b[:rows]
-	if HasFMA && width%lanes == 0 {
+	switch {
+	case !HasFMA:
+		mixPortable(dst, y, z, a, b, width)
+		return
+	case width%lanes == 0:
 		mixVec(&dst[0], &y[0], &z[0], &a[0], &b[0], rows, width)
 		return
 	}
-	k := 0
-	if HasFMA {
-		k = whole(width)
-	}
+	k := whole(width)
 	for r := range rows {
 		at, end := r*width, (r+1)*width
 		if k > 0 {
 			mixVec(&dst[at], &y[at], &z[at], &a[r], &b[r], 1, k)
 		}
-		mixPortable(dst[at+k:end], y[at+k:end], z[at+k:end], a[r:], b[r:], width)
+		var ey, ez edge
+		copy(ey[:], y[at+k:end])
+		copy(ez[:], z[at+k:end])
+		mixVec(&ey[0], &ey[0], &ez[0], &a[r], &b[r], 1, lanes)
+		copy(dst[at+k:end], ey[:])
 	}
 }
 

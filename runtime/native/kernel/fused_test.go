@@ -129,8 +129,20 @@ func TestResidual(t *testing.T) {
 	}
 }
 
-// Rows are mixed each by its own numbers, at every width.
+// Rows are mixed each by its own numbers, at every width, and a number is rounded alike at every place of a row.
 func TestMix(t *testing.T) {
+	for width := 1; width < 20 && kernel.HasFMA; width++ { // a sum that rounding to float64 first would round down
+		dst, y, z := make([]float32, width), make([]float32, width), make([]float32, width)
+		for i := range y {
+			y[i], z[i] = 673*0x1p-24, 0x1p-60
+		}
+		kernel.Mix(dst, y, z, []float32{24929}, []float32{1}, width)
+		for i, v := range dst {
+			if math.Float32bits(v) != 0x3f800001 {
+				t.Errorf("[%d] of a row of %d is %x", i, width, math.Float32bits(v))
+			}
+		}
+	}
 	for width := range 41 {
 		for _, rows := range []int{0, 1, 5} {
 			in, dst := randoms(t, 2, rows*width), guarded(t, rows*width)

@@ -31,7 +31,7 @@ func (t tier) spread() {
 }
 
 // strips copies rows in pieces of as many numbers as the micro-kernel has rows of A, each piece to a strip of its own, step apart. A piece is moved as a whole
-// vector: what is too much of it is written over by the next row, so a strip needs room for two numbers more, and a row of the source may be read two numbers
+// vector: what is too much of it is written over by the next row, so a strip needs room for two numbers more, and a row of the source may be read four numbers
 // beyond its pieces.
 func strips() {
 	arguments("strips256", [2]string{"dst", "DI"}, [2]string{"src", "SI"}, [2]string{"rows", "CX"}, [2]string{"srcRow", "R8"}, [2]string{"strips", "R10"},
