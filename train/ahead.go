@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"fmtool/models"
+	"fmtool/models/flow"
 	"fmtool/models/tensor"
 	"fmtool/train/data"
 )
@@ -26,8 +27,8 @@ func newFeeder(c Config, m *models.Model, l Loss, set *data.Set) (feeder, error)
 
 // besideParts is the number of parts in which the plan of a step draws the next batch: one for rows and times, the others for the noise. Pairs come from
 // goroutines of their own, since pairing may take longer than a step.
-func (c Config) besideParts(paired bool) int {
-	if paired {
+func (c Config) besideParts(spec flow.Spec) int {
+	if c.paired(spec) {
 		return 0
 	}
 	return 1 + min(c.threads(), 8)
@@ -54,7 +55,7 @@ func newAhead(c Config, m *models.Model, l Loss, set *data.Set) (*ahead, error) 
 	if err != nil {
 		return nil, err
 	}
-	a := &ahead{sampler: s, parts: c.besideParts(false)}
+	a := &ahead{sampler: s, parts: c.besideParts(m.Spec)}
 	for i := range a.slots {
 		a.slots[i].batch, a.slots[i].step = newBatch(m, l, c.Batch), -1
 	}

@@ -90,7 +90,7 @@ func (c Config) compile(m *models.Model, l Loss, ahead int) (g *graph.Graph, p *
 		states = append(states, s.Param)
 	}
 	p, err = native.Compile(g, native.Options{Threads: c.threads(), State: next, Shards: c.shards(), MaxBatch: ahead,
-		Beside: c.besideParts(c.paired(m.Spec))})
+		Beside: c.besideParts(m.Spec)})
 	return g, p, states, err
 }
 

@@ -149,7 +149,7 @@ func SiLUGrad(d, g, z, s []float32) {
 	}
 }
 
-// Residual writes e = u − (y − z) and d = s·e, each operation correctly rounded. Results may overwrite operands of the same index.
+// Residual writes e = u − (y − z) and d = s·e, all of len(e), each operation correctly rounded. Results may overwrite operands of the same index.
 func Residual(e, d, u, y, z []float32, s float32) {
 	n := len(e)
 	if !HasFMA {
@@ -168,7 +168,7 @@ func Residual(e, d, u, y, z []float32, s float32) {
 	}
 }
 
-// Mix writes a·y + b·z for rows of width numbers, a and b having one for each row: b·z is correctly rounded, and so is the sum with a·y.
+// Mix writes a·y + b·z [rows, width] of y and z [rows, width], and a and b [rows], one number for each row: b·z is correctly rounded, and so is the sum with a·y.
 func Mix(dst, y, z, a, b []float32, width int) {
 	rows := len(dst) / max(width, 1)
 	if rows == 0 {

@@ -37,10 +37,10 @@ func SiLUOnly(h, x []float32) { siluOnlyPortable(h, x) }
 // 3e-7 of |g·s|·(1 + |z·(1 − s)|).
 func SiLUGrad(d, g, z, s []float32) { siluGradPortable(d, g, z, s) }
 
-// Residual writes e = u − (y − z) and d = s·e, each operation correctly rounded. Results may overwrite operands of the same index.
+// Residual writes e = u − (y − z) and d = s·e, all of len(e), each operation correctly rounded. Results may overwrite operands of the same index.
 func Residual(e, d, u, y, z []float32, s float32) { residualPortable(e, d, u, y, z, s) }
 
-// Mix writes a·y + b·z for rows of width numbers, a and b having one for each row: b·z is correctly rounded, and so is the sum with a·y.
+// Mix writes a·y + b·z [rows, width] of y and z [rows, width], and a and b [rows], one number for each row: b·z is correctly rounded, and so is the sum with a·y.
 func Mix(dst, y, z, a, b []float32, width int) { mixPortable(dst, y, z, a, b, width) }
 
 // Update takes a step of AdamW on weights w with moments m and v, averages e and gradients g, all of len(w1):
